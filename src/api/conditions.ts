@@ -1,0 +1,271 @@
+// The closed list of conditions and reasons, each with what it means and what to do: the source of the reference page.
+
+export const conditionTypes = {
+  Ready: 'Everything below that applies holds for this generation, as read back.',
+  Allowed: "A rule of the database's `allow` admits this object, and it holds the claim to its user name.",
+  DatabaseResolved: 'The IamDatabase exists and its target is resolved.',
+  PolicyReady: 'The policies in IAM allow exactly this user and are attached to every principal.',
+  RoleReady: 'The database role, its rds_iam membership, groups, limit and CONNECT are as declared.',
+  TrustBundleReady: "The trust bundle ConfigMap holds valid roots for the database's region.",
+  ConnectionReady: 'The connection ConfigMap is as declared.',
+  AccessVerified:
+    'A login as a principal, with a fresh token over verify-full, was answered with this user name.',
+  TargetResolved: 'The database was found, its engine and version fit, and IAM authentication is on.',
+  AdminReady:
+    "The operator's admin may create roles and grant rds_iam without locking itself out (rehearsed, rolled back).",
+  Reconciling: 'Work is going on or will be tried again; absent otherwise.',
+  Stalled: 'Only a person can mend it; absent otherwise.',
+} as const;
+
+export type ConditionType = keyof typeof conditionTypes;
+
+export const reasons = {
+  // what is good
+  Ready: { means: 'All parts are as declared.', remedy: '' },
+  Admitted: { means: 'A rule admits the object and it holds the claim.', remedy: '' },
+  Resolved: { means: 'The target was found and fits.', remedy: '' },
+  AsDeclared: { means: 'Read back and found as declared.', remedy: '' },
+  Verified: { means: 'A login by token was answered with the right user name.', remedy: '' },
+  Rehearsed: { means: 'The rehearsal on the server succeeded and was rolled back.', remedy: '' },
+  // what is not known yet, or not done on purpose
+  Progressing: { means: 'The operator is at work.', remedy: 'Wait; it reports again by itself.' },
+  NotVisibleYet: {
+    means: 'A change was sent but reading back does not show it yet.',
+    remedy: 'Wait; AWS and caches need seconds, sometimes minutes.',
+  },
+  Propagating: {
+    means: 'IAM has accepted the policy, but the database does not honour it yet.',
+    remedy: 'Wait up to five minutes after a change.',
+  },
+  NotProven: {
+    means: 'No identity that may log in as this user is available to the operator.',
+    remedy:
+      "Let the role's trust policy name the operator's role (sts:AssumeRole), or set probe.as to Nobody to say that this is meant.",
+  },
+  ProvenAsOperator: {
+    means:
+      "The operator's own identity could log in, which proves the server's side but not the workload's policy.",
+    remedy: "For a full proof let the role's trust policy name the operator's role.",
+  },
+  Waiting: {
+    means: 'An earlier link of the chain has to hold first.',
+    remedy: 'Look at the condition it names.',
+  },
+  Suspended: {
+    means: 'spec.suspend is true: nothing is looked at or changed.',
+    remedy: 'Set spec.suspend to false.',
+  },
+  Terminating: {
+    means: 'The IamDatabase is being deleted and admits nobody new.',
+    remedy: 'Name another IamDatabase, or create it again once it is gone.',
+  },
+  InUse: {
+    means: 'IamDatabaseUsers still name this database.',
+    remedy: 'Delete them first: kubectl get iamdbu -A.',
+  },
+  // target
+  DatabaseNotFound: {
+    means: 'No IamDatabase has the name in databaseRef.',
+    remedy: 'kubectl get iamdb; create it, or mend databaseRef by recreating the object.',
+  },
+  TargetMissing: {
+    means: 'AWS knows no such cluster or instance in that region and account.',
+    remedy: 'Check identifier and region of the IamDatabase: aws rds describe-db-clusters.',
+  },
+  TargetNotReady: {
+    means: 'The database is being created, changed or is failing, and has no usable endpoint.',
+    remedy: 'Wait until its status is available.',
+  },
+  DatabaseStopped: { means: 'The database is stopped.', remedy: 'Start it; the operator goes on by itself.' },
+  IamAuthenticationOff: {
+    means: 'IAM database authentication is switched off on the target.',
+    remedy:
+      'aws rds modify-db-cluster --db-cluster-identifier NAME --enable-iam-database-authentication --apply-immediately (modify-db-instance for an instance).',
+  },
+  EngineNotSupported: {
+    means: 'The engine or its version has no IAM authentication for PostgreSQL.',
+    remedy: 'Aurora PostgreSQL 11 or RDS for PostgreSQL 10 and newer are supported.',
+  },
+  AddressRefused: {
+    means: 'The address to dial is loopback, link-local or a metadata service.',
+    remedy: 'Name a real host; for tests start the operator with --allow-local-addresses.',
+  },
+  // permission
+  NamespaceNotAllowed: {
+    means: "No rule of the database's `allow` admits this namespace.",
+    remedy: "Ask the database's owner to add the namespace to spec.allow.",
+  },
+  UsernameNotAllowed: {
+    means: 'No rule for this namespace admits the user name, or the name is reserved.',
+    remedy: "Use a name that the owner's rule allows, or ask for it to be added.",
+  },
+  GroupNotAllowed: {
+    means: 'A group in memberOf is not in the rule.',
+    remedy: "Remove the group or ask the database's owner to add it to the rule's memberOf.",
+  },
+  PrincipalNotAllowed: {
+    means: "A principal is not in the rule, or is not in the database's AWS account.",
+    remedy:
+      "Ask the owner to add it; for a workload in another account let it assume a role in the database's account and name that role.",
+  },
+  TooManyUsers: {
+    means: 'The rule has reached its maxUsers.',
+    remedy: 'Delete users or ask for a higher maxUsers.',
+  },
+  Conflict: {
+    means: 'Another IamDatabaseUser holds this user name on the same server.',
+    remedy: 'Use another user name, or delete the object that the message names.',
+  },
+  // policy
+  RoleNotFound: {
+    means: 'The IAM role does not exist.',
+    remedy: 'Create the role or mend principals; the operator looks again by itself.',
+  },
+  RoleNotAttachable: {
+    means: 'Policies cannot be attached to this role (service-linked or AWSReservedSSO).',
+    remedy: 'Name a role of your own.',
+  },
+  ForeignPolicy: {
+    means: 'A policy of the name we need exists and is not ours.',
+    remedy: 'Rename or delete that policy, or run the operator with another operator id.',
+  },
+  QuotaExceeded: {
+    means: 'An IAM quota is used up.',
+    remedy: 'Raise the quota that the message names, or spread users over more roles.',
+  },
+  AccessDenied: {
+    means: 'AWS refused the operator an action.',
+    remedy: "Add the action to the operator's policy: docs/reference/operator-policy.json.",
+  },
+  Throttled: { means: 'AWS asks to slow down.', remedy: 'Nothing; the operator goes on by itself.' },
+  AwsUnavailable: {
+    means: 'AWS does not answer.',
+    remedy: 'Check network and endpoints; the operator goes on by itself.',
+  },
+  // role
+  RoleNotOurs: {
+    means: 'A role of this name exists and does not carry the mark of this object.',
+    remedy: 'Use another user name, or drop the role if nobody needs it.',
+  },
+  WouldLockOut: {
+    means: 'rds_iam on this role would end the password logins of other roles.',
+    remedy: 'Revoke the role from the roles that the message names.',
+  },
+  AdminWouldLoseLogin: {
+    means: 'The change would make the admin itself a member of rds_iam, which ends its password login.',
+    remedy:
+      'Use an IAM admin: CREATE ROLE iamdb_admin LOGIN CREATEROLE; GRANT rds_iam TO iamdb_admin WITH ADMIN OPTION;',
+  },
+  MissingCreateRole: {
+    means: 'The admin may not create roles.',
+    remedy: 'ALTER ROLE <admin> CREATEROLE; as a superuser (on RDS: a member of rds_superuser).',
+  },
+  MissingAdminOption: {
+    means: 'The admin may not grant a role: it lacks ADMIN OPTION on it.',
+    remedy: 'GRANT <role> TO <admin> WITH ADMIN OPTION; as a role that has it.',
+  },
+  MissingGrantOption: {
+    means: 'The admin may not grant CONNECT on a database, and the user does not have it otherwise.',
+    remedy: "GRANT CONNECT ON DATABASE <name> TO <user>; as the database's owner.",
+  },
+  GroupNotFound: {
+    means: 'A group in memberOf does not exist on the server.',
+    remedy: 'CREATE ROLE <group> NOLOGIN; the operator looks again by itself.',
+  },
+  PrivilegedGroup: {
+    means: 'A group in memberOf is, or reaches, a powerful role.',
+    remedy: 'Remove it from memberOf; such roles are never granted.',
+  },
+  DatabaseNameNotFound: {
+    means: 'A database in connectDatabases does not exist on the server.',
+    remedy: 'CREATE DATABASE <name>; or mend connectDatabases.',
+  },
+  DatabaseUnavailable: {
+    means: 'The database server cannot be reached or is not taking connections.',
+    remedy: 'Check network, security groups and the database; the operator goes on by itself.',
+  },
+  ReadOnlyServer: {
+    means: 'The endpoint leads to a read-only server, as during a failover.',
+    remedy: 'Wait for the failover to end; the operator connects anew.',
+  },
+  AdminLoginRefused: {
+    means: "The database refused the admin's login.",
+    remedy: 'Check that the admin exists, may log in, and (IAM) that the operator may rds-db:connect as it.',
+  },
+  AdminSecretMissing: {
+    means: "The admin's Secret is not in the operator's namespace or lacks the keys username and password.",
+    remedy: 'Create it there; the operator looks again by itself.',
+  },
+  AdminRedirected: {
+    means: "The admin's session acts as another role than the one that logged in.",
+    remedy: 'ALTER ROLE <admin> RESET role;',
+  },
+  RolesNotAdministrable: {
+    means: 'A role that the admin creates could not be altered or dropped by it.',
+    remedy: 'Give the admin CREATEROLE on this server and no role settings that redirect it.',
+  },
+  NameReserved: { means: 'The user name is reserved.', remedy: 'Use another user name.' },
+  // trust bundle and connection
+  ForeignConfigMap: {
+    means: 'A ConfigMap of that name exists and is not ours.',
+    remedy: 'Name another ConfigMap, or delete that one if nobody needs it.',
+  },
+  ConfigMapClaimed: {
+    means: 'Another IamDatabaseUser already keeps this ConfigMap.',
+    remedy: 'Set connection.configMapName to a name of its own.',
+  },
+  BundleInvalid: {
+    means: 'What the trust store sent is no valid bundle of the region.',
+    remedy: 'Check the trust store or its mirror; the last good bundle stays in place.',
+  },
+  BundleUnavailable: {
+    means: 'The trust store cannot be reached and no good bundle is at hand.',
+    remedy: 'Allow the operator to reach it, or set --trust-store-url to a mirror.',
+  },
+  // access
+  TokenRefused: {
+    means: 'The database refused the token for longer than propagation takes.',
+    remedy:
+      'Check the ARN in the policy, permission boundaries and SCPs, and that the role is the right one.',
+  },
+  CertificateRejected: {
+    means: "The server's certificate does not verify against the region's roots or the endpoint's name.",
+    remedy: 'Check that the endpoint is the real one and that no proxy ends TLS in between.',
+  },
+  Unreachable: {
+    means: 'The endpoint did not answer.',
+    remedy: 'Check DNS, routes and security groups between operator and database.',
+  },
+  WrongIdentity: {
+    means: 'The login was answered with another user name.',
+    remedy: 'ALTER ROLE <user> RESET role; and check for a proxy that maps users.',
+  },
+  LoginForbidden: {
+    means: 'The login was authenticated but not let in.',
+    remedy: 'Check LOGIN, CONNECT on the database, and the connection limit.',
+  },
+  // everything else
+  KubernetesUnavailable: {
+    means: 'The Kubernetes API refused or did not answer.',
+    remedy: 'The operator tries again; check its Role if the message says forbidden.',
+  },
+  InternalError: {
+    means: 'An unforeseen error.',
+    remedy: "Read the operator's log for this object and report it.",
+  },
+} as const;
+
+export type Reason = keyof typeof reasons;
+
+export type ConditionStatus = 'True' | 'False' | 'Unknown';
+
+/** metav1.Condition, with closed types and reasons. */
+export interface Condition {
+  readonly type: ConditionType;
+  readonly status: ConditionStatus;
+  readonly reason: Reason;
+  readonly message: string;
+  readonly observedGeneration: number;
+  /** RFC 3339; moves only when `status` does. */
+  readonly lastTransitionTime: string;
+}

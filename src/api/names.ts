@@ -1,0 +1,26 @@
+// The fixed names by which the API, its marks and its finalizer are known in a cluster.
+
+export const group = 'iamdb.dev';
+export const version = 'v1alpha1';
+export const apiVersion = `${group}/${version}` as const;
+
+/** Held by an IamDatabaseUser from before its first outside effect until nothing of it is left. */
+export const userFinalizer = `${group}/access`;
+/** Held by an IamDatabase while any IamDatabaseUser names it. */
+export const databaseFinalizer = `${group}/users`;
+
+/** Marks of the ConfigMaps that we keep; see "Mark" in the API reference. */
+export const labels = {
+  managedBy: 'app.kubernetes.io/managed-by',
+  operatorID: `${group}/operator-id`,
+  kind: `${group}/kind`,
+} as const;
+export const managedByValue = 'iamdb-operator';
+export const fieldManager = 'iamdb-operator';
+
+export const annotations = {
+  /** On a ConfigMap of ours: uid of the IamDatabaseUser it belongs to. */
+  ownerUID: `${group}/owner-uid`,
+  /** On either kind, set by a person: any new value asks for a pass now; echoed in status. */
+  reconcileRequestedAt: `${group}/reconcile-requested-at`,
+} as const;

@@ -1,0 +1,64 @@
+// Runs the operator until it is told to stop or loses its lease.
+import { ConfigError, readConfig } from './config.ts';
+import { createLog } from './ops/log.ts';
+import { createMetrics } from './ops/metrics.ts';
+import { serveOps } from './ops/http.ts';
+import { type Operator, startOperator } from './operator/operator.ts';
+import { loadKubeConfig } from './systems/kubernetes/kube-config.ts';
+
+/** After this the process ends whatever still hangs. */
+const stopWithinMs = 20_000;
+
+async function main(): Promise<void> {
+  const config = readConfig(process.argv.slice(2), process.env);
+  const log = createLog(config['log-level']);
+  const metrics = createMetrics();
+  const starting = new AbortController();
+  let operator: Operator | undefined;
+
+  const end = (code: number, why: string) => {
+    log.info({ why }, 'stopping');
+    setTimeout(() => process.exit(code), stopWithinMs).unref();
+    starting.abort(new Error(why));
+    (operator?.stop() ?? Promise.resolve()).then(
+      () => process.exit(code),
+      (error: unknown) => {
+        log.error({ err: error }, 'stopping');
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', () => end(0, 'SIGTERM'));
+  process.once('SIGINT', () => end(0, 'SIGINT'));
+  // Nothing may end it silently, and nothing unforeseen may leave it half alive.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ err: error }, event);
+      process.exit(1);
+    });
+  }
+
+  if (config['listen-address'] !== '') {
+    await serveOps(config['listen-address'], metrics.registry, {
+      isReady: () => operator?.isReady() === true,
+    });
+  }
+  operator = await startOperator({
+    config,
+    kubeConfig: loadKubeConfig({ from: 'default' }),
+    log,
+    metrics,
+    // At once: whatever this process still wants to write, the next leader may be writing too.
+    onLost: () => {
+      log.fatal({}, 'the lease was lost');
+      process.exit(1);
+    },
+    signal: starting.signal,
+  });
+}
+
+main().catch((error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(error instanceof ConfigError ? message : `the operator could not start: ${message}`);
+  process.exit(1);
+});

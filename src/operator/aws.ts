@@ -1,0 +1,115 @@
+// AWS as the operator needs it: one client for each service and region, each call counted.
+import { RDSClient } from '@aws-sdk/client-rds';
+import { STSClient } from '@aws-sdk/client-sts';
+import type { Config } from '../config.ts';
+import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import type { Secret } from '../reconcile/kernel/secret.ts';
+import type { AccessPorts, TokenFor } from '../resources/access/access.ts';
+import { type KnownPolicy, knownPolicies } from '../resources/policy/known-roles.ts';
+import type { PolicyPort } from '../resources/policy/port.ts';
+import type { RdsDirectory } from '../resources/target/resource.ts';
+import { acceptBundle, maxBundleBytes } from '../resources/trust-bundle/roots.ts';
+import { iamDefaults, iamSystem } from '../systems/iam/iam.ts';
+import { login } from '../systems/postgres/login.ts';
+import { rdsDirectory } from '../systems/rds/directory.ts';
+import { sts } from '../systems/sts/sts.ts';
+import { operatorTokens, signToken } from '../systems/sts/tokens.ts';
+import { trustStore } from '../systems/trust-store/trust-store.ts';
+
+export interface AwsSystems {
+  readonly iam: PolicyPort;
+  readonly directory: RdsDirectory;
+  readonly access: AccessPorts;
+  readonly operatorToken: (of: TokenFor) => Promise<Secret<string>>;
+  readonly roots: (region: string, partition: string, signal: AbortSignal) => Promise<string>;
+  /** What our policies in IAM say of themselves. */
+  knownPolicies(signal: AbortSignal): Promise<readonly KnownPolicy[]>;
+  close(): void;
+}
+
+const dayMs = 86_400_000;
+
+export function awsSystems(options: {
+  readonly config: Config;
+  readonly operatorID: string;
+  readonly beforeWrite: () => void;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}): AwsSystems {
+  const { config, operatorID, beforeWrite, metrics, log } = options;
+  const scale = config['time-scale'];
+  const now = () => Date.now();
+  const rdsClients = perRegion((region) => new RDSClient({ region }));
+  const stsClients = perRegion((region) => new STSClient({ region }));
+
+  const iam = iamSystem({
+    rates: {
+      reads: bucketOf(config['iam-reads-per-second']),
+      writes: bucketOf(config['iam-writes-per-second']),
+    },
+    timing: {
+      freshMs: iamDefaults.timing.freshMs * scale,
+      listEveryMs: iamDefaults.timing.listEveryMs * scale,
+      settleMs: iamDefaults.timing.settleMs * scale,
+      lookAgainMs: iamDefaults.timing.lookAgainMs * scale,
+    },
+    beforeWrite,
+    onCall: (call) => metrics.awsCall({ service: 'iam', ...call }),
+  });
+  const directory = rdsDirectory({
+    clientFor: rdsClients.get,
+    timing: { keepMs: 5_000 * scale, timeoutMs: 20_000 },
+    now,
+    onCall: metrics.awsCall,
+  });
+  const store = trustStore({
+    baseURL: config['trust-store-url'] === '' ? undefined : config['trust-store-url'],
+    timing: { refreshMs: dayMs * scale, retryMs: 5_000 * scale, timeoutMs: 10_000 },
+    maxBytes: maxBundleBytes,
+    now,
+    accept: acceptBundle,
+    onStale: (region, failure) =>
+      log.warn({ region, err: failure }, 'the trust bundle could not be refreshed'),
+  });
+  // The client's own provider: it refreshes what ends, as the signer alone would not.
+  const credentials = new STSClient({ region: 'us-east-1' }).config.credentials;
+  const operatorToken = operatorTokens(async () => await credentials());
+
+  return {
+    iam,
+    directory,
+    access: {
+      ...sts({ clientFor: stsClients.get, onCall: metrics.awsCall }),
+      signToken,
+      operatorToken,
+      login,
+    },
+    operatorToken,
+    roots: async (region, partition, signal) => await store.roots(region, partition, signal),
+    knownPolicies: async (signal) => await knownPolicies(iam, operatorID, signal),
+    close: () => {
+      iam.close();
+      rdsClients.close();
+      stsClients.close();
+    },
+  };
+}
+
+/** 0 in the settings is no limit. */
+const bucketOf = (perSecond: number) =>
+  perSecond === 0 ? undefined : { perSecond, burst: Math.max(1, perSecond) };
+
+function perRegion<C extends { destroy(): void }>(create: (region: string) => C) {
+  const clients = new Map<string, C>();
+  return {
+    get: (region: string): C => {
+      const client = clients.get(region) ?? create(region);
+      clients.set(region, client);
+      return client;
+    },
+    close: () => {
+      for (const client of clients.values()) client.destroy();
+    },
+  };
+}

@@ -1,0 +1,36 @@
+// What the operator remembers between passes, in memory only; all of it can be found out again.
+import type { Marked } from '../reconcile/claim.ts';
+import type { DatabaseState } from '../reconcile/database-state.ts';
+import { Failure } from '../reconcile/kernel/failure.ts';
+import type { Proof } from '../reconcile/world.ts';
+
+export interface Knowledge {
+  readonly states: Map<string, DatabaseState>;
+  /** By server and user name: what the mark of a contested role said. */
+  readonly marks: Map<string, { readonly marked: Marked | undefined }>;
+  readonly vetted: Set<string>;
+  readonly proofs: Map<string, Proof>;
+  readonly failures: Map<string, number>;
+}
+
+export const emptyKnowledge = (): Knowledge => ({
+  states: new Map(),
+  marks: new Map(),
+  vetted: new Set(),
+  proofs: new Map(),
+  failures: new Map(),
+});
+
+/** Whether a database's users have to look again: the target, or whether and why its admin works, is another. */
+export function isNews(before: DatabaseState | undefined, after: DatabaseState | undefined): boolean {
+  return told(before) !== told(after) || before?.server !== after?.server;
+}
+
+function told(state: DatabaseState | undefined): string {
+  if (state === undefined) return '';
+  const { target, admin } = state;
+  return JSON.stringify([
+    target instanceof Failure ? [target.reason, target.message] : target,
+    admin instanceof Failure ? [admin.reason, admin.message] : 'ready',
+  ]);
+}

@@ -1,0 +1,221 @@
+// The operator as one thing: caches, passes and controllers composed, woken by what changes, led by one.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { apiVersion, databaseFinalizer, userFinalizer } from '../api/names.ts';
+import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
+import type { DatabaseStatus, UserStatus } from '../api/schema.ts';
+import type { Config } from '../config.ts';
+import { systemClock } from '../controller/clock.ts';
+import { type Controller, createController } from '../controller/controller.ts';
+import { createEventRecorder } from '../controller/events.ts';
+import { createElection, type Election } from '../controller/leader.ts';
+import { defaultTiming, scaleTiming } from '../controller/timing.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import type { Log } from '../ops/log.ts';
+import { reconcileDatabase } from '../reconcile/database.ts';
+import { Failure } from '../reconcile/kernel/failure.ts';
+import type { NextLook } from '../reconcile/next-look.ts';
+import { reconcileUser } from '../reconcile/user.ts';
+import { eventSink } from '../systems/kubernetes/event-sink.ts';
+import { leasePort } from '../systems/kubernetes/lease.ts';
+import { objectsOf } from '../systems/kubernetes/objects.ts';
+import { kinds } from '../systems/kubernetes/resource.ts';
+import { connect } from '../systems/kubernetes/transport.ts';
+import { awsSystems } from './aws.ts';
+import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
+import { configMaps } from './config-maps.ts';
+import { objectWrites } from './object-writes.ts';
+import { type SecretObject, servers } from './servers.ts';
+import { createSweeper } from './sweeper.ts';
+import { wakeUps } from './wake-ups.ts';
+import { createWorld } from './world.ts';
+
+export interface Operator {
+  /** Whether the caches hold everything; a standby is ready too. */
+  isReady(): boolean;
+  isLeader(): boolean;
+  /** Lets running passes end, frees the lease, closes connections. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything; resolves once the caches are synced. `onLost` is called when the lease is lost: the process has to
+ * end then, because somebody else may be writing.
+ */
+export async function startOperator(options: {
+  readonly config: Config;
+  readonly kubeConfig: KubeConfig;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly onLost: () => void;
+  readonly signal: AbortSignal;
+}): Promise<Operator> {
+  const { config, kubeConfig, log, metrics, signal } = options;
+  const timing = scaleTiming(defaultTiming, config['time-scale']);
+  const report = log.incident;
+  let election: Election | undefined;
+  // Right before each write: a leader that was paused must not write late.
+  const beforeWrite = () => {
+    if (config['leader-elect'] && election?.isLeader() !== true) throw notLeading;
+  };
+
+  const transport = connect({
+    kubeConfig,
+    userAgent: 'iamdb-operator',
+    onRequest: metrics.kubeRequest,
+    beforeWrite,
+  });
+  const namespaces = objectsOf<NamespaceObject>(transport, kinds.namespace);
+  const operatorID =
+    config['operator-id'] !== '' ? config['operator-id'] : await kubeSystemUID(namespaces, signal);
+  const instance = `${hostname()}-${randomUUID().slice(0, 8)}`;
+  log.info({ operatorID, instance }, 'starting');
+
+  const caches = createCaches({ transport, operatorID, timing: timing.reflector, report });
+  const events = createEventRecorder({
+    sink: eventSink(transport, { controller: 'iamdb.dev/operator', instance: instance.slice(0, 128) }),
+    timing: timing.events,
+    clock: systemClock,
+    random: Math.random,
+    report,
+  });
+  const aws = awsSystems({ config, operatorID, beforeWrite, metrics, log });
+  const databaseServers = servers({
+    secrets: objectsOf<SecretObject>(transport, kinds.secret),
+    namespace: config.namespace,
+    operatorToken: aws.operatorToken,
+    roots: aws.roots,
+    poolSize: config['pool-size'],
+    timeScale: config['time-scale'],
+    beforeWrite,
+    onError: (error) => log.error({ err: error }, 'closing a database connection'),
+  });
+
+  const world = createWorld({
+    config,
+    operatorID,
+    caches,
+    aws,
+    servers: databaseServers,
+    configMaps: configMaps(
+      objectsOf<ConfigMapObject>(transport, kinds.configMap),
+      caches.configMaps,
+      operatorID,
+    ),
+    userWrites: objectWrites<IamDatabaseUser, UserStatus>(
+      objectsOf(transport, kinds.iamDatabaseUser),
+      caches.users,
+      userFinalizer,
+    ),
+    databaseWrites: objectWrites<IamDatabase, DatabaseStatus>(
+      objectsOf(transport, kinds.iamDatabase),
+      caches.databases,
+      databaseFinalizer,
+    ),
+    event: (about, { type, reason, message }) => {
+      const { name, namespace, uid, resourceVersion } = about.metadata;
+      const regarding = {
+        apiVersion,
+        kind: about.kind,
+        name,
+        uid,
+        resourceVersion,
+        ...(namespace === undefined ? {} : { namespace }),
+      };
+      events.record({ regarding, type, reason, action: 'Reconcile', note: message });
+    },
+    wakeUsers: (database) => wake.usersOf(database),
+    passDeadlineMs: timing.pass.deadlineMs,
+  });
+
+  const controllerOf = (
+    name: string,
+    reconcile: (key: string, signal: AbortSignal) => Promise<NextLook>,
+    concurrency: number,
+  ): Controller =>
+    createController({
+      reconcile: log.passes(name, async (key, passSignal) => {
+        const { afterMs } = await reconcile(key, passSignal);
+        return afterMs === undefined ? {} : { requeueAfterMs: afterMs };
+      }),
+      concurrency,
+      timing,
+      clock: systemClock,
+      random: Math.random,
+      report,
+      queueMetrics: metrics.queue(name),
+      reconcileMetrics: metrics.reconcile(name, concurrency),
+    });
+  const controllers = {
+    databases: controllerOf('iamdatabase', (key, s) => reconcileDatabase(key, world, s), 2),
+    users: controllerOf('iamdatabaseuser', (key, s) => reconcileUser(key, world, s), config.workers),
+    sweeps: controllerOf('sweep', createSweeper({ world, caches, aws, timeScale: config['time-scale'] }), 2),
+  };
+  const wake = wakeUps({ caches, controllers, world });
+
+  caches.start(wake.handlers);
+  await caches.whenSynced(signal);
+  log.info({ users: caches.users.size(), databases: caches.databases.size() }, 'caches synced');
+
+  const begin = () => {
+    log.info({}, 'leading');
+    metrics.leading(true);
+    controllers.sweeps.queue.add('all', { priority: 'startup' });
+    for (const controller of Object.values(controllers)) controller.start();
+  };
+  if (config['leader-elect']) {
+    election = createElection({
+      lease: leasePort(transport, {
+        namespace: config.namespace,
+        name: `iamdb-operator-${operatorID}`.slice(0, 63),
+      }),
+      name: 'iamdb-operator',
+      identity: instance,
+      timing: timing.lease,
+      clock: systemClock,
+      random: Math.random,
+      onElected: begin,
+      onLost: () => {
+        metrics.leading(false);
+        options.onLost();
+      },
+      report,
+    });
+    election.start();
+  } else {
+    begin();
+  }
+
+  return {
+    isReady: () => caches.isSynced(),
+    isLeader: () => election?.isLeader() ?? !config['leader-elect'],
+    stop: async () => {
+      const drainMs = 10_000 * Math.min(1, config['time-scale']);
+      await Promise.all(Object.values(controllers).map((controller) => controller.stop({ drainMs })));
+      await caches.stop();
+      await events.stop(2_000);
+      await election?.stop();
+      await databaseServers.closeAll();
+      aws.close();
+      await transport.close();
+    },
+  };
+}
+
+const notLeading = new Failure(
+  'unavailable',
+  'Progressing',
+  'This replica does not lead any more; the leader goes on.',
+);
+
+async function kubeSystemUID(
+  namespaces: {
+    get(name: { readonly name: string }, signal: AbortSignal): Promise<NamespaceObject | undefined>;
+  },
+  signal: AbortSignal,
+): Promise<string> {
+  const found = await namespaces.get({ name: 'kube-system' }, signal);
+  if (found === undefined) throw new Error('there is no namespace kube-system; set --operator-id');
+  return found.metadata.uid;
+}

@@ -1,0 +1,118 @@
+// What many users share, converged once for all who wait: the policies of an IAM role, and a trust bundle.
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { systemClock } from '../controller/clock.ts';
+import { coalesce } from '../controller/coalesce.ts';
+import { stanceOf } from '../reconcile/contributions.ts';
+import { converge } from '../reconcile/kernel/converge.ts';
+import { asFailure } from '../reconcile/kernel/failure.ts';
+import { trustBundleName } from '../reconcile/names.ts';
+import { standingOf } from '../reconcile/standing.ts';
+import { isSuspended } from '../reconcile/suspension.ts';
+import type { World } from '../reconcile/world.ts';
+import type { Contribution, DesiredPolicy } from '../resources/policy/policy.ts';
+import type { policyResource } from '../resources/policy/resource.ts';
+import type { DesiredTrustBundle, TrustContribution } from '../resources/trust-bundle/plan.ts';
+import type { trustBundleResource } from '../resources/trust-bundle/resource.ts';
+import type { Caches } from './caches.ts';
+
+export interface SharedPasses extends Pick<World, 'convergePolicy' | 'convergeBundle'> {}
+
+export function sharedPasses(options: {
+  readonly caches: Pick<Caches, 'users' | 'isSynced'>;
+  readonly world: Pick<World, 'operatorID' | 'vetted' | 'arnsOf' | 'roots'> &
+    Parameters<typeof standingOf>[1];
+  readonly policy: ReturnType<typeof policyResource>;
+  readonly trustBundle: ReturnType<typeof trustBundleResource>;
+  readonly deadlineMs: number;
+}): SharedPasses {
+  const { caches, world, policy, trustBundle, deadlineMs } = options;
+
+  const policyOf = (roleARN: string): DesiredPolicy => ({
+    roleARN,
+    operatorID: world.operatorID,
+    scope: 'all',
+    contributions: caches.users.byIndex('principal', roleARN).map(toPolicy),
+    complete: caches.isSynced(),
+  });
+
+  const toPolicy = (user: IamDatabaseUser): Contribution => {
+    const { username } = user.spec;
+    const standing = standingOf(user, world);
+    const stance = stanceOf(user, standing, isSuspended(user, world));
+    const target = 'target' in standing ? standing.target : undefined;
+    // One that leaves is no reason to keep anything, even where its database cannot be resolved any more.
+    if (stance === 'absent') {
+      return { state: 'absent', username, arns: target === undefined ? [] : world.arnsOf(user, target) };
+    }
+    // Nobody may be let in as a role that was not seen to be ours.
+    if (stance === 'unknown' || target === undefined || !world.vetted.has(user.metadata.uid)) {
+      return { state: 'unknown', username };
+    }
+    return { state: stance, username, arns: world.arnsOf(user, target) };
+  };
+
+  const policies = coalesce({
+    run: (roleARN, signal) => converge(policy, policyOf(roleARN), 'Enforce', signal),
+    deadlineMs,
+    clock: systemClock,
+  });
+
+  const bundleOf = async (
+    namespace: string,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<DesiredTrustBundle> => {
+    const contributions = caches.users
+      .byIndex('namespace', namespace)
+      .flatMap((user) => toBundle(user, name));
+    const regions = new Map(
+      contributions.flatMap((one) => (one.state === 'present' ? [[one.region, one.partition] as const] : [])),
+    );
+    const bundles = await Promise.all(
+      [...regions].map(
+        async ([region, partition]) => [region, await world.roots(region, partition, signal)] as const,
+      ),
+    );
+    return {
+      namespace,
+      name,
+      operatorID: world.operatorID,
+      contributions,
+      complete: caches.isSynced(),
+      bundles: new Map(bundles),
+    };
+  };
+
+  const toBundle = (user: IamDatabaseUser, name: string): readonly TrustContribution[] => {
+    const database = world.database(user.spec.databaseRef.name);
+    const wanted =
+      database === undefined ? user.spec.trustBundle.configMapName : trustBundleName(user, database);
+    // A database that is gone no longer tells the region: it may be this bundle.
+    if (wanted === undefined) return [{ state: 'unknown' }];
+    if (wanted !== name) return [];
+    const standing = standingOf(user, world);
+    const stance = stanceOf(user, standing, isSuspended(user, world));
+    if (stance === 'absent') return [];
+    if (stance === 'unknown' || standing.state !== 'eligible') return [{ state: 'unknown' }];
+    const { region, partition } = standing.target;
+    return [{ state: 'present', region, partition }];
+  };
+
+  const bundles = coalesce({
+    run: async (key, signal) => {
+      const [namespace = '', name = ''] = key.split('/');
+      try {
+        return await converge(trustBundle, await bundleOf(namespace, name, signal), 'Enforce', signal);
+      } catch (thrown) {
+        return { result: 'failed', failure: asFailure(thrown) } as const;
+      }
+    },
+    deadlineMs,
+    clock: systemClock,
+  });
+
+  return {
+    convergePolicy: policies,
+    convergeBundle: (namespace, name, signal) => bundles(`${namespace}/${name}`, signal),
+  };
+}

@@ -1,0 +1,54 @@
+// Looks at what is shared even where no user asks any more: policies and trust bundles that were left behind.
+import { labels } from '../api/names.ts';
+import type { NextLook } from '../reconcile/next-look.ts';
+import { whenSomethingHappens } from '../reconcile/next-look.ts';
+import type { World } from '../reconcile/world.ts';
+import type { AwsSystems } from './aws.ts';
+import type { Caches } from './caches.ts';
+
+const sweepMs = 600_000;
+const retryMs = 15_000;
+
+/** Keys: `policy <role ARN>`, `bundle <namespace>/<name>`, or `all`: everything of ours that can be found. */
+export function createSweeper(options: {
+  readonly world: Pick<World, 'convergePolicy' | 'convergeBundle'>;
+  readonly caches: Pick<Caches, 'configMaps' | 'users'>;
+  readonly aws: Pick<AwsSystems, 'knownPolicies'>;
+  readonly timeScale: number;
+}): (key: string, signal: AbortSignal) => Promise<NextLook> {
+  const { world, caches, aws, timeScale } = options;
+
+  const one = async (key: string, signal: AbortSignal): Promise<boolean> => {
+    const [kind, rest = ''] = key.split(' ');
+    const [namespace = '', name = ''] = rest.split('/');
+    const outcome =
+      kind === 'policy'
+        ? await world.convergePolicy(rest, signal)
+        : await world.convergeBundle(namespace, name, signal);
+    return outcome.result !== 'failed';
+  };
+
+  const leftBehind = async (signal: AbortSignal): Promise<readonly string[]> => {
+    const known = await aws.knownPolicies(signal);
+    const roles = new Set(known.map(({ roleARN }) => roleARN));
+    const bundles = caches.configMaps
+      .list()
+      .filter(({ metadata }) => metadata.labels?.[labels.kind] === 'trust-bundle')
+      .filter(({ metadata }) => caches.users.byIndex('namespace', metadata.namespace).length === 0);
+    return [
+      ...[...roles]
+        .filter((role) => caches.users.byIndex('principal', role).length === 0)
+        .map((role) => `policy ${role}`),
+      ...bundles.map(({ metadata }) => `bundle ${metadata.namespace}/${metadata.name}`),
+    ];
+  };
+
+  return async (key, signal) => {
+    if (key !== 'all') {
+      const isDone = await one(key, signal);
+      return isDone ? whenSomethingHappens : { afterMs: retryMs * timeScale };
+    }
+    for (const left of await leftBehind(signal)) await one(left, signal);
+    return { afterMs: sweepMs * timeScale };
+  };
+}

@@ -1,0 +1,110 @@
+// Who has to be looked at again when something changes in the cluster. Handlers only enqueue.
+import { annotations, labels } from '../api/names.ts';
+import type { IamDatabaseUser, Metadata } from '../api/objects.ts';
+import type { Controller } from '../controller/controller.ts';
+import type { Change } from '../controller/store.ts';
+import type { Priority } from '../controller/work-queue.ts';
+import { keyOf, trustBundleName } from '../reconcile/names.ts';
+import type { World } from '../reconcile/world.ts';
+import type { Caches, Handlers } from './caches.ts';
+
+export interface WakeUps {
+  readonly handlers: Handlers;
+  usersOf(database: string): void;
+}
+
+export function wakeUps(options: {
+  readonly caches: Caches;
+  readonly controllers: {
+    readonly databases: Controller;
+    readonly users: Controller;
+    readonly sweeps: Controller;
+  };
+  readonly world: Pick<World, 'database' | 'forget'>;
+}): WakeUps {
+  const { caches, controllers, world } = options;
+  const user = (one: IamDatabaseUser, priority: Priority) =>
+    controllers.users.queue.add(keyOf(one), { priority });
+  const usersOf = (database: string) => {
+    for (const one of caches.users.byIndex('database', database)) user(one, 'dependency');
+  };
+  const sweep = (key: string) => controllers.sweeps.queue.add(key, { priority: 'dependency' });
+  const sharedBy = (one: IamDatabaseUser) => {
+    const database = world.database(one.spec.databaseRef.name);
+    const bundle =
+      database === undefined ? one.spec.trustBundle.configMapName : trustBundleName(one, database);
+    return [
+      ...one.spec.principals.map(({ roleARN }) => `policy ${roleARN}`),
+      ...(bundle === undefined ? [] : [`bundle ${one.metadata.namespace}/${bundle}`]),
+    ];
+  };
+  /** What it no longer shares has to be looked at without it. */
+  const sweepLeft = (before: IamDatabaseUser, after: IamDatabaseUser | undefined) => {
+    const still = new Set(after === undefined ? [] : sharedBy(after));
+    for (const key of sharedBy(before)) if (!still.has(key)) sweep(key);
+  };
+
+  return {
+    usersOf,
+    handlers: {
+      database: (change, initial) => {
+        if (!matters(change)) return;
+        controllers.databases.queue.add(change.key, { priority: priorityOf(change, initial) });
+        // Its rules and its suspend decide about users even where what it resolves to stays the same.
+        if (!initial) usersOf(change.object.metadata.name);
+      },
+      user: (change, initial) => {
+        if (!matters(change)) return;
+        controllers.users.queue.add(change.key, { priority: priorityOf(change, initial) });
+        if (change.kind === 'updated') sweepLeft(change.previous, change.object);
+        if (change.kind !== 'deleted') return;
+        sweepLeft(change.object, undefined);
+        world.forget(change.object);
+        // Others may have waited for its name, and the database for its end.
+        for (const other of caches.users.byIndex('username', change.object.spec.username))
+          user(other, 'dependency');
+        controllers.databases.queue.add(change.object.spec.databaseRef.name, { priority: 'dependency' });
+      },
+      namespace: (change, initial) => {
+        if (initial || (change.kind === 'updated' && sameLabels(change.object, change.previous))) return;
+        for (const one of caches.users.byIndex('namespace', change.object.metadata.name))
+          user(one, 'dependency');
+      },
+      configMap: (change, initial) => {
+        if (initial) return;
+        const { namespace, name, annotations: notes = {}, labels: marks = {} } = change.object.metadata;
+        const owner = notes[annotations.ownerUID];
+        for (const one of caches.users.byIndex('namespace', namespace)) {
+          const shares =
+            marks[labels.kind] === 'trust-bundle' && sharedBy(one).includes(`bundle ${namespace}/${name}`);
+          if (shares || one.metadata.uid === owner) user(one, 'dependency');
+        }
+      },
+    },
+  };
+}
+
+/** Whether a change is more than our own status or finalizer coming back. */
+function matters(change: Change<{ readonly metadata: Metadata }>): boolean {
+  if (change.kind !== 'updated') return true;
+  const [is, was] = [change.object.metadata, change.previous.metadata];
+  return (
+    is.generation !== was.generation ||
+    is.deletionTimestamp !== was.deletionTimestamp ||
+    is.annotations?.[annotations.reconcileRequestedAt] !==
+      was.annotations?.[annotations.reconcileRequestedAt] ||
+    (is.finalizers ?? []).length < (was.finalizers ?? []).length
+  );
+}
+
+function priorityOf(change: Change<{ readonly metadata: Metadata }>, initial: boolean): Priority {
+  if (change.object.metadata.deletionTimestamp !== undefined) return 'deletion';
+  return initial ? 'startup' : 'spec';
+}
+
+interface Labelled {
+  readonly metadata: { readonly labels?: Readonly<Record<string, string>> };
+}
+const sameLabels = (a: Labelled, b: Labelled) =>
+  JSON.stringify(Object.entries(a.metadata.labels ?? {}).toSorted()) ===
+  JSON.stringify(Object.entries(b.metadata.labels ?? {}).toSorted());

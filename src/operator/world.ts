@@ -1,0 +1,132 @@
+// The world of a pass, made of caches, memory and systems.
+import type { IamDatabase } from '../api/objects.ts';
+import { annotations } from '../api/names.ts';
+import type { Config } from '../config.ts';
+import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
+import type { NamespaceFacts } from '../reconcile/allow.ts';
+import type { World } from '../reconcile/world.ts';
+import { verifyAccess } from '../resources/access/access.ts';
+import type { ConfigMaps } from '../resources/connection/config-map.ts';
+import { connectionResource } from '../resources/connection/resource.ts';
+import { dbUserARN } from '../resources/policy/arn.ts';
+import { policyResource } from '../resources/policy/resource.ts';
+import { policyThatAllows } from '../resources/policy/policy.ts';
+import { readMark, rehearse, roleResource, whyKept } from '../resources/role/resource.ts';
+import { resolveTarget } from '../resources/target/resource.ts';
+import { trustBundleResource } from '../resources/trust-bundle/resource.ts';
+import type { AwsSystems } from './aws.ts';
+import type { Caches, NamespaceObject } from './caches.ts';
+import { emptyKnowledge, isNews } from './knowledge.ts';
+import type { Servers } from './servers.ts';
+import { sharedPasses } from './shared-passes.ts';
+
+export function createWorld(options: {
+  readonly config: Config;
+  readonly operatorID: string;
+  readonly caches: Caches;
+  readonly aws: AwsSystems;
+  readonly servers: Servers;
+  readonly configMaps: ConfigMaps;
+  readonly userWrites: World['userWrites'];
+  readonly databaseWrites: World['databaseWrites'];
+  readonly event: World['event'];
+  readonly wakeUsers: (database: string) => void;
+  readonly passDeadlineMs: number;
+}): World {
+  const { config, operatorID, caches, aws, servers, configMaps } = options;
+  const known = emptyKnowledge();
+  const now = () => Date.now();
+  const policy = policyResource(aws.iam);
+  const trustBundle = trustBundleResource({ configMaps, now });
+
+  const seen = {
+    operatorID,
+    vetted: known.vetted,
+    database: (name: string) => caches.databases.get(name),
+    databases: () => caches.databases.list(),
+    stateOf: (database: string) => known.states.get(database),
+    namespace: (name: string) => factsOf(caches.namespaces.get(name)),
+    usersNamed: (username: string) => caches.users.byIndex('username', username),
+    usersOf: (database: string) => caches.users.byIndex('database', database),
+    markOf: (server: string, username: string) => known.marks.get(`${server} ${username}`),
+    roots: aws.roots,
+    arnsOf: ((user, target) =>
+      target.resourceIDs.map((resourceID) =>
+        dbUserARN({ ...target, resourceID, username: user.spec.username }),
+      )) satisfies World['arnsOf'],
+  };
+
+  return {
+    ...seen,
+    ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
+    settings: {
+      proveAsOperator: config['prove-as-operator'],
+      bundleMountPath: config['bundle-mount-path'],
+      allowLocalAddresses: config['allow-local-addresses'],
+      timeScale: config['time-scale'],
+    },
+    now,
+    user: (key) => caches.users.get(key),
+    userWrites: options.userWrites,
+    databaseWrites: options.databaseWrites,
+    event: options.event,
+
+    learn: (database, state) => {
+      const before = known.states.get(database);
+      if (state === undefined) {
+        known.states.delete(database);
+        servers.close(database);
+      } else {
+        known.states.set(database, state);
+      }
+      if (isNews(before, state)) options.wakeUsers(database);
+    },
+    open: (database: IamDatabase, target) => servers.open(database, target),
+    resolve: async (spec, signal) => await resolveTarget(aws.directory, spec.target, signal),
+    rehearse: async (server, signal) => await rehearse(server, operatorID, signal),
+    readMark: async (database, serverResourceID, username, signal) => {
+      const server = known.states.get(database)?.server;
+      if (server === undefined)
+        return new Failure('unavailable', 'DatabaseUnavailable', 'The server is not open.');
+      try {
+        const marked = await readMark(server, username, operatorID, signal);
+        known.marks.set(`${serverResourceID} ${username}`, { marked });
+        return undefined;
+      } catch (thrown) {
+        return asFailure(thrown);
+      }
+    },
+
+    role: (server) => roleResource(server),
+    whyKept,
+    policyHolding: (observed, arns) => {
+      const [first, ...rest] = arns.map((arn) => policyThatAllows(observed, arn));
+      return rest.every((policyARN) => policyARN !== undefined) ? first : undefined;
+    },
+    rolesHolding: async (user, signal) =>
+      (await aws.knownPolicies(signal))
+        .filter(({ usernames }) => usernames.includes(user.spec.username))
+        .map(({ roleARN }) => roleARN),
+    forget: ({ metadata }) => {
+      known.vetted.delete(metadata.uid);
+      known.proofs.delete(metadata.uid);
+      known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
+    },
+    connection: connectionResource(configMaps),
+    connectionsOf: (user) =>
+      caches.configMaps
+        .byIndex('owner', user.metadata.uid)
+        .filter(({ metadata }) => metadata.annotations?.[annotations.ownerUID] === user.metadata.uid)
+        .map(({ metadata }) => metadata.name),
+    verify: async (wish, signal) => await verifyAccess(wish, aws.access, signal),
+    proofs: known.proofs,
+    failures: known.failures,
+  };
+}
+
+const factsOf = (namespace: NamespaceObject | undefined): NamespaceFacts | undefined =>
+  namespace && {
+    name: namespace.metadata.name,
+    uid: namespace.metadata.uid,
+    labels: namespace.metadata.labels ?? {},
+  };

@@ -1,0 +1,18 @@
+// What each user contributes to the things it shares with others: policies and trust bundles.
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { hasBegun, type Standing } from './standing.ts';
+
+/** Present puts in; absent takes out, on evidence only; unknown leaves as observed. */
+export type Stance = 'present' | 'absent' | 'unknown';
+
+/**
+ * A user that is leaving is absent; one that is eligible and has begun is present. One that never began and is refused
+ * is absent too: nothing of it can be there, and a stranger's object must not hold on to what another leaves behind.
+ * Everything else (suspended, not resolved, not allowed any more, contested, not begun) is no evidence for anything.
+ */
+export function stanceOf(user: IamDatabaseUser, standing: Standing, suspended: boolean): Stance {
+  if (!hasBegun(user) && standing.state === 'refused') return 'absent';
+  if (suspended) return 'unknown';
+  if (user.metadata.deletionTimestamp !== undefined) return 'absent';
+  return standing.state === 'eligible' && hasBegun(user) ? 'present' : 'unknown';
+}

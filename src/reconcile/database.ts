@@ -1,0 +1,188 @@
+// One pass over an IamDatabase: resolve the target, rehearse as its admin, report.
+import { databaseFinalizer } from '../api/names.ts';
+import type { IamDatabase } from '../api/objects.ts';
+import type { DatabaseStatus } from '../api/schema.ts';
+import { checkAddress } from '../resources/target/address.ts';
+import type { ResolvedTarget } from '../resources/target/target.ts';
+import type { DatabaseState } from './database-state.ts';
+import { asFailure, Failure } from './kernel/failure.ts';
+import { keyOf } from './names.ts';
+import { type NextLook, nextLook, spreadOf, whenSomethingHappens } from './next-look.ts';
+import { transitionOf } from './events.ts';
+import { hasBegun } from './standing.ts';
+import {
+  conditionsOf,
+  failed,
+  good,
+  handledOf,
+  type Link,
+  sameStatus,
+  suspendedConditions,
+  waiting,
+} from './status.ts';
+import type { Reported, World } from './world.ts';
+
+export async function reconcileDatabase(name: string, world: World, signal: AbortSignal): Promise<NextLook> {
+  const found = world.database(name);
+  if (found === undefined) {
+    world.learn(name, undefined);
+    return whenSomethingHappens;
+  }
+  if (found.metadata.deletionTimestamp !== undefined) return await release(found, world, signal);
+  if (found.spec.suspend) return await reportSuspended(found, world, signal);
+
+  const database = await hold(found, world, signal);
+  const state = await look(database, world, signal);
+  world.learn(name, state);
+  return await report(database, state, world, signal);
+}
+
+/** Every failure of a look is a part of the state: users have to know why there is no target or no admin. */
+async function look(database: IamDatabase, world: World, signal: AbortSignal): Promise<DatabaseState> {
+  const target = await resolve(database, world, signal);
+  if (target instanceof Failure) {
+    return {
+      target,
+      admin: new Failure('unavailable', 'Waiting', 'Waits for TargetResolved.'),
+      server: undefined,
+    };
+  }
+  const server = world.open(database, target);
+  const admin = await world.rehearse(server, signal).catch(asFailure);
+  return { target, admin, server };
+}
+
+/**
+ * AWS not answering is no news about the database: what was resolved before stays. What AWS says (missing, stopped,
+ * authentication off) is.
+ */
+async function resolve(
+  database: IamDatabase,
+  world: World,
+  signal: AbortSignal,
+): Promise<ResolvedTarget | Failure> {
+  try {
+    const target = await world.resolve(database.spec, signal);
+    const dialled = database.spec.connectTo?.host ?? target.endpoint;
+    return checkAddress(dialled, { allowLocal: world.settings.allowLocalAddresses }) ?? target;
+  } catch (thrown) {
+    const failure = asFailure(thrown);
+    const before = world.stateOf(database.metadata.name)?.target;
+    const lostSight =
+      failure.kind === 'throttled' ||
+      failure.kind === 'denied' ||
+      failure.kind === 'unexpected' ||
+      failure.reason === 'AwsUnavailable';
+    return lostSight && before !== undefined && !(before instanceof Failure) ? before : failure;
+  }
+}
+
+/** The database waits for its users: they need it to end their access. Who never began has nothing to end. */
+async function release(database: IamDatabase, world: World, signal: AbortSignal): Promise<NextLook> {
+  const { name, finalizers = [] } = database.metadata;
+  if (!finalizers.includes(databaseFinalizer)) return whenSomethingHappens;
+  const users = world.usersOf(name).filter(hasBegun).map(keyOf).toSorted();
+  if (users.length === 0) {
+    await world.databaseWrites.release(database, signal);
+    world.learn(name, undefined);
+    world.failures.delete(failureKey(name));
+    return whenSomethingHappens;
+  }
+  if (database.spec.suspend) return await reportSuspended(database, world, signal);
+  const state = await look(database, world, signal);
+  world.learn(name, state);
+  const some = users.slice(0, 3);
+  const rest = users.length > some.length ? ` and ${users.length - some.length} more` : '';
+  const failure = new Failure(
+    'conflict',
+    'InUse',
+    `${users.length} IamDatabaseUser(s) name this database: ${some.join(', ')}${rest}. Delete them first.`,
+  );
+  await write(database, [...linksOf(state), failed('Ready', failure)], state, world, signal);
+  return nextLook({ ...timing(database, world), failures: [failure] });
+}
+
+async function hold(database: IamDatabase, world: World, signal: AbortSignal): Promise<IamDatabase> {
+  if (database.metadata.finalizers?.includes(databaseFinalizer) === true) return database;
+  return await world.databaseWrites.hold(database, signal);
+}
+
+async function report(
+  database: IamDatabase,
+  state: DatabaseState,
+  world: World,
+  signal: AbortSignal,
+): Promise<NextLook> {
+  const links = linksOf(state);
+  await write(database, links, state, world, signal);
+  const failures = links.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  const key = failureKey(database.metadata.name);
+  const failedPasses = world.failures.get(key) ?? 0;
+  world.failures.set(key, failures.length === 0 ? 0 : failedPasses + 1);
+  return nextLook({ ...timing(database, world), failures, failedPasses });
+}
+
+const failureKey = (name: string) => `database ${name}`;
+
+const timing = (database: IamDatabase, world: World) => ({
+  resyncMs: database.spec.resync.intervalSeconds * 1000,
+  failedPasses: 0,
+  others: [],
+  spread: spreadOf(database.metadata.uid),
+  timeScale: world.settings.timeScale,
+});
+
+function linksOf({ target, admin }: DatabaseState): readonly Link[] {
+  if (target instanceof Failure)
+    return [failed('TargetResolved', target), waiting('AdminReady', 'TargetResolved')];
+  return [
+    good('TargetResolved', 'Resolved', `${target.endpoint}:${target.port} is ${target.serverResourceID}.`),
+    admin instanceof Failure
+      ? failed('AdminReady', admin)
+      : good(
+          'AdminReady',
+          'Rehearsed',
+          'The admin may create roles and grant rds_iam without losing its login.',
+        ),
+  ];
+}
+
+async function write(
+  database: IamDatabase,
+  links: readonly Link[],
+  { target, admin }: DatabaseState,
+  world: World,
+  signal: AbortSignal,
+): Promise<void> {
+  const { metadata, status: before } = database;
+  const time = { now: world.now(), timeScale: world.settings.timeScale };
+  const status: Reported<DatabaseStatus> = {
+    observedGeneration: metadata.generation,
+    conditions: conditionsOf(links, metadata.generation, before?.conditions ?? [], time),
+    ...(target instanceof Failure ? {} : factsOf(target)),
+    ...(admin instanceof Failure ? {} : { serverVersion: admin.serverVersion }),
+    ...handledOf(metadata),
+  };
+  if (sameStatus(before, status)) return;
+  await world.databaseWrites.report(database, status, signal);
+  const event = transitionOf(before?.conditions ?? [], status.conditions);
+  if (event !== undefined) world.event(database, event);
+}
+
+const factsOf = (target: ResolvedTarget) => ({
+  endpoint: target.endpoint,
+  ...(target.readerEndpoint === undefined ? {} : { readerEndpoint: target.readerEndpoint }),
+  port: target.port,
+  resourceIDs: target.resourceIDs,
+  accountID: target.accountID,
+  partition: target.partition,
+  region: target.region,
+  ...(target.engine === undefined ? {} : { engine: target.engine }),
+  ...(target.engineVersion === undefined ? {} : { engineVersion: target.engineVersion }),
+});
+
+async function reportSuspended(database: IamDatabase, world: World, signal: AbortSignal): Promise<NextLook> {
+  const status = suspendedConditions(database, 'spec.suspend', world.now());
+  if (!sameStatus(database.status, status)) await world.databaseWrites.report(database, status, signal);
+  return whenSomethingHappens;
+}

@@ -1,0 +1,119 @@
+// The end of an IamDatabaseUser: access ended, everything of it removed, the finalizer released; nothing else touched.
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { converge } from './kernel/converge.ts';
+import { asFailure, Failure } from './kernel/failure.ts';
+import { trustBundleName } from './names.ts';
+import { type NextLook, whenSomethingHappens } from './next-look.ts';
+import { ownerOf } from './owner.ts';
+import { report } from './report-user.ts';
+import { hasBegun } from './standing.ts';
+import { failed } from './status.ts';
+import type { World } from './world.ts';
+
+export async function endAccess(user: IamDatabaseUser, world: World, signal: AbortSignal): Promise<NextLook> {
+  if (!hasBegun(user)) return whenSomethingHappens;
+  world.vetted.delete(user.metadata.uid);
+  const results = await Promise.all([
+    endRole(user, world, signal),
+    endPolicies(user, world, signal),
+    endTrustBundle(user, world, signal),
+    endConnections(user, world, signal),
+  ]);
+  const failures = results.filter((failure) => failure !== undefined);
+  if (failures.length === 0) {
+    await world.userWrites.release(user, signal);
+    world.forget(user);
+    return whenSomethingHappens;
+  }
+  return await report(user, world, { links: failures.map((failure) => failed('Ready', failure)) }, signal);
+}
+
+/** The role's end, or what holds it up. A role kept because something hangs on it is an end too: it cannot log in. */
+async function endRole(
+  user: IamDatabaseUser,
+  world: World,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const { name } = user.spec.databaseRef;
+  const database = world.database(name);
+  const state = world.stateOf(name);
+  if (database === undefined) return databaseGone(name);
+  if (state === undefined)
+    return new Failure('unavailable', 'Progressing', 'The database was not looked at yet.');
+  if (state.target instanceof Failure) return state.target;
+  if (state.server === undefined) return new Failure('unavailable', 'Waiting', 'Waits for DatabaseResolved.');
+  const namespace = world.namespace(user.metadata.namespace);
+  if (namespace === undefined)
+    return new Failure('unavailable', 'Progressing', 'The namespace was not looked at yet.');
+  const owner = ownerOf(user, namespace.uid, database, state.target.serverResourceID, world.operatorID);
+  const wish = { ensure: 'absent', username: user.spec.username, owner } as const;
+  const outcome = await converge(world.role(state.server), wish, 'Enforce', signal);
+  switch (outcome.result) {
+    case 'converged':
+    case 'changed': {
+      const kept = world.whyKept(outcome.observed);
+      if (kept !== undefined) world.event(user, { type: 'Warning', reason: 'RoleKept', message: kept });
+      return undefined;
+    }
+    case 'planned':
+      return undefined;
+    case 'blocked':
+    case 'failed':
+      return outcome.failure;
+    default:
+      return outcome satisfies never;
+  }
+}
+
+const databaseGone = (name: string) =>
+  new Failure(
+    'missing',
+    'DatabaseNotFound',
+    `IamDatabase ${name} is gone, so the role in it cannot be ended. Create it again; or drop the role by hand and remove the finalizer of this object.`,
+  );
+
+async function endPolicies(
+  user: IamDatabaseUser,
+  world: World,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const named = user.spec.principals.map(({ roleARN }) => roleARN);
+  const holding = await world.rolesHolding(user, signal).catch(asFailure);
+  if (holding instanceof Failure) return holding;
+  const roles = new Set([...named, ...holding]);
+  const outcomes = await Promise.all([...roles].map((roleARN) => world.convergePolicy(roleARN, signal)));
+  return firstFailure(outcomes);
+}
+
+async function endTrustBundle(
+  user: IamDatabaseUser,
+  world: World,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const database = world.database(user.spec.databaseRef.name);
+  const name = user.spec.trustBundle.configMapName ?? (database && trustBundleName(user, database));
+  if (name === undefined) return undefined;
+  return firstFailure([await world.convergeBundle(user.metadata.namespace, name, signal)]);
+}
+
+async function endConnections(
+  user: IamDatabaseUser,
+  world: World,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const { metadata } = user;
+  const identity = { namespace: metadata.namespace, operatorID: world.operatorID, owner: metadata };
+  const outcomes = await Promise.all(
+    world
+      .connectionsOf(user)
+      .map((name) => converge(world.connection, { ...identity, name, ensure: 'absent' }, 'Enforce', signal)),
+  );
+  return firstFailure(outcomes);
+}
+
+function firstFailure(
+  outcomes: readonly ({ readonly result: string } | { readonly result: string; readonly failure: Failure })[],
+): Failure | undefined {
+  for (const outcome of outcomes) if ('failure' in outcome) return outcome.failure;
+  return undefined;
+}

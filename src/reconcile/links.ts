@@ -1,0 +1,214 @@
+// The four things kept for a user, each converged and told as a link of the chain.
+import type { ConditionType } from '../api/conditions.ts';
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { connectionData } from '../resources/connection/data.ts';
+import type { DesiredConnection } from '../resources/connection/plan.ts';
+import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
+import type { DesiredRole } from '../resources/role/role.ts';
+import type { Outcome } from './kernel/converge.ts';
+import { converge } from './kernel/converge.ts';
+import { Failure } from './kernel/failure.ts';
+import { connectionName, trustBundleName } from './names.ts';
+import { ownerOf } from './owner.ts';
+import type { Eligible } from './standing.ts';
+import { failed, good, type Link, waiting } from './status.ts';
+import type { World } from './world.ts';
+
+/** What a pass did for one link. */
+export interface Done {
+  readonly link: Link;
+  readonly changes: readonly { readonly do: string }[];
+}
+
+export const isSettled = ({ link }: Done): boolean => link.status === 'True';
+
+const declared = 'Read back and found as declared.';
+
+/** An outcome as a link. */
+function done(type: ConditionType, outcome: Outcome<unknown, { readonly do: string }>): Done {
+  switch (outcome.result) {
+    case 'converged':
+      return { link: good(type, 'AsDeclared', declared), changes: [] };
+    case 'changed':
+      return { link: good(type, 'AsDeclared', declared), changes: outcome.changes };
+    case 'planned':
+      return { link: waiting(type, 'Ready'), changes: [] };
+    case 'blocked':
+      return { link: failed(type, outcome.failure), changes: outcome.changes };
+    case 'failed':
+      return { link: failed(type, outcome.failure), changes: [] };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+export async function convergeRole(
+  user: IamDatabaseUser,
+  standing: Eligible,
+  world: World,
+  signal: AbortSignal,
+): Promise<Done> {
+  const state = world.stateOf(standing.database.metadata.name);
+  if (state?.server === undefined) return { link: waiting('RoleReady', 'DatabaseResolved'), changes: [] };
+  if (state.admin instanceof Failure) return { link: failed('RoleReady', state.admin), changes: [] };
+  const outcome = await converge(
+    world.role(state.server),
+    desiredRole(user, standing, world),
+    'Enforce',
+    signal,
+  );
+  if (outcome.result === 'converged' || outcome.result === 'changed') world.vetted.add(user.metadata.uid);
+  // A role that turned out not to be ours must not be entered; one that merely could not be looked at is as it was.
+  if (outcome.result === 'blocked') world.vetted.delete(user.metadata.uid);
+  return done('RoleReady', outcome);
+}
+
+function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): DesiredRole {
+  const { spec } = user;
+  return {
+    ensure: 'present',
+    username: spec.username,
+    owner: ownerOf(
+      user,
+      standing.namespace.uid,
+      standing.database,
+      standing.target.serverResourceID,
+      world.operatorID,
+    ),
+    memberOf: spec.memberOf,
+    literallyAllowedGroups: standing.permission.literallyAllowedGroups,
+    connectionLimit: spec.connectionLimit,
+    connectDatabases: spec.connectDatabases ?? [standing.database.spec.database],
+    reservedUsernames: standing.reservedUsernames,
+  };
+}
+
+export interface PoliciesDone extends Done {
+  readonly principals: readonly { readonly roleARN: string; readonly policyARN?: string }[];
+}
+
+/**
+ * All policies of the user's IAM roles. Runs even while the role cannot be looked at, so that what is attached stays
+ * attached; the user's own ARN gets in only once the role is known to be ours.
+ */
+export async function convergePolicies(
+  user: IamDatabaseUser,
+  standing: Eligible,
+  role: Done,
+  world: World,
+  signal: AbortSignal,
+): Promise<PoliciesDone> {
+  const arns = world.arnsOf(user, standing.target);
+  const each = await Promise.all(
+    user.spec.principals.map(async ({ roleARN }) => {
+      const outcome = await world.convergePolicy(roleARN, signal);
+      const policyARN = 'observed' in outcome ? world.policyHolding(outcome.observed, arns) : undefined;
+      return { roleARN, policyARN, done: own(done('PolicyReady', outcome), outcome, policyARN, arns) };
+    }),
+  );
+  const principals = each.map(({ roleARN, policyARN }) =>
+    policyARN === undefined ? { roleARN } : { roleARN, policyARN },
+  );
+  const changes = each.flatMap((one) => one.done.changes);
+  const bad = each.find((one) => one.done.link.status !== 'True');
+  if (bad !== undefined) return { link: bad.done.link, changes, principals };
+  if (each.some((one) => one.policyARN === undefined)) {
+    const link = isSettled(role)
+      ? failed('PolicyReady', notInPolicyYet)
+      : waiting('PolicyReady', 'RoleReady');
+    return { link, changes, principals };
+  }
+  return { link: good('PolicyReady', 'AsDeclared', declared), changes, principals };
+}
+
+/**
+ * What is this user's own of a pass that all users of the role share: a policy that cannot take another one is no trouble
+ * of those it holds, and what was changed for others is no drift of this one.
+ */
+function own(
+  { link, changes }: Done,
+  outcome: Outcome<ObservedPolicies, PolicyChange>,
+  policyARN: string | undefined,
+  arns: readonly string[],
+): Done {
+  const mine = 'changes' in outcome ? outcome.changes.filter((one) => gives(one, policyARN, arns)) : changes;
+  const isHeld = outcome.result === 'blocked' && policyARN !== undefined;
+  return { link: isHeld ? good('PolicyReady', 'AsDeclared', declared) : link, changes: mine };
+}
+
+function gives(change: PolicyChange, policyARN: string | undefined, arns: readonly string[]): boolean {
+  switch (change.do) {
+    case 'create':
+      return change.arns.some((arn) => arns.includes(arn));
+    case 'write':
+      // Neither adds nor removes: somebody had put something else into the document.
+      return change.added.length + change.removed.length === 0
+        ? change.policyARN === policyARN
+        : change.added.some((arn) => arns.includes(arn));
+    case 'attach':
+    case 'detach':
+      return change.policyARN === policyARN;
+    case 'tag':
+    case 'delete-version':
+    case 'delete':
+      return false;
+    default:
+      return change satisfies never;
+  }
+}
+
+const notInPolicyYet = new Failure(
+  'unavailable',
+  'NotVisibleYet',
+  'The policy does not hold this user yet; the operator looks again.',
+);
+
+export async function convergeTrustBundle(
+  user: IamDatabaseUser,
+  standing: Eligible,
+  world: World,
+  signal: AbortSignal,
+): Promise<Done> {
+  const name = trustBundleName(user, standing.database);
+  return done('TrustBundleReady', await world.convergeBundle(user.metadata.namespace, name, signal));
+}
+
+export async function convergeConnection(
+  user: IamDatabaseUser,
+  standing: Eligible,
+  world: World,
+  signal: AbortSignal,
+): Promise<Done> {
+  const { metadata, spec } = user;
+  const name = connectionName(user);
+  const identity = { namespace: metadata.namespace, operatorID: world.operatorID, owner: metadata };
+  const put = async (wish: DesiredConnection) =>
+    done('ConnectionReady', await converge(world.connection, wish, 'Enforce', signal));
+
+  const { target, database } = standing;
+  const kept: Done =
+    spec.connection.type === 'None'
+      ? { link: good('ConnectionReady', 'AsDeclared', 'None is asked for.'), changes: [] }
+      : await put({
+          ...identity,
+          name,
+          ensure: 'present',
+          data: connectionData({
+            ...target,
+            username: spec.username,
+            database: database.spec.database,
+            trustBundleName: trustBundleName(user, database),
+            mountPath: world.settings.bundleMountPath,
+          }),
+        });
+  // New before old: pods may still start from the old one until the new one is there.
+  if (!isSettled(kept)) return kept;
+  const unwanted = world
+    .connectionsOf(user)
+    .filter((other) => spec.connection.type === 'None' || other !== name);
+  const removed = await Promise.all(
+    unwanted.map(async (other) => await put({ ...identity, name: other, ensure: 'absent' })),
+  );
+  const { link } = removed.find((one) => !isSettled(one)) ?? kept;
+  return { link, changes: [...kept.changes, ...removed.flatMap((one) => one.changes)] };
+}

@@ -1,0 +1,42 @@
+// When to look at an object again.
+import { type Failure, retryTable } from './kernel/failure.ts';
+
+export interface NextLook {
+  /** Milliseconds; undefined: when something happens. */
+  readonly afterMs: number | undefined;
+}
+
+export const whenSomethingHappens: NextLook = { afterMs: undefined };
+
+/**
+ * The soonest of: the resync, and each failure's own wait, which doubles with every failed pass in a row up to the
+ * longest of its kind. `spread` (0 to 1, fixed for an object) keeps objects from coming due together.
+ */
+export function nextLook(input: {
+  readonly resyncMs: number;
+  readonly failures: readonly Failure[];
+  readonly failedPasses: number;
+  /** Waits that are already scaled. */
+  readonly others: readonly (number | undefined)[];
+  readonly spread: number;
+  readonly timeScale: number;
+}): NextLook {
+  const resync = input.resyncMs * (0.9 + 0.2 * input.spread);
+  const retries = input.failures.map((failure) => waitFor(failure, input.failedPasses));
+  const others = input.others.filter((wait) => wait !== undefined);
+  const own = Math.min(resync, ...retries) * input.timeScale;
+  return { afterMs: Math.ceil(Math.min(own, ...others)) };
+}
+
+function waitFor({ kind, retryAfterMs }: Failure, failedPasses: number): number {
+  const { firstMs, longestMs } = retryTable[kind];
+  const doubled = Math.min(longestMs, firstMs * 2 ** Math.min(failedPasses, 20));
+  return Math.max(doubled, retryAfterMs ?? 0);
+}
+
+/** 0 to 1, always the same for the same text (FNV-1a). */
+export function spreadOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const char of text) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return hash / 2 ** 32;
+}

@@ -1,0 +1,163 @@
+// When a login has to be proven anew, and the proof as a link of the chain.
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { Failure, asFailure } from './kernel/failure.ts';
+import type { Done, PoliciesDone } from './links.ts';
+import { spreadOf } from './next-look.ts';
+import type { Eligible } from './standing.ts';
+import type { Link } from './status.ts';
+import type { Proof, World } from './world.ts';
+
+export interface AccessDone {
+  readonly link: Link;
+  readonly proof?: Proof;
+  /** When to prove again, in milliseconds from now. */
+  readonly againMs?: number;
+}
+
+/** After a policy change a refused token may only mean that IAM has not spread it yet. */
+const propagationMs = 300_000;
+const loginTimeoutMs = 10_000;
+
+export async function proveAccess(
+  user: IamDatabaseUser,
+  standing: Eligible,
+  just: { readonly role: Done; readonly policies: PoliciesDone },
+  world: World,
+  signal: AbortSignal,
+): Promise<AccessDone> {
+  const { probe } = standing.database.spec;
+  if (probe.policy === 'Never' || user.spec.probe.as === 'Nobody') return { link: notAsked };
+  const arns = world.arnsOf(user, standing.target);
+  const now = world.now();
+  const intervalMs = probe.intervalSeconds * 1000 * world.settings.timeScale;
+  const last = world.proofs.get(user.metadata.uid) ?? carriedOver(user, intervalMs, now);
+  const changed = just.role.changes.length > 0 || just.policies.changes.length > 0;
+  if (last !== undefined && !changed && stillHolds(last, user, arns)) {
+    // One that was carried over has to become due, so it is remembered with the time at which it does.
+    world.proofs.set(user.metadata.uid, last);
+    if (probe.policy === 'OnChange') return { link: linkOf(last), proof: last };
+    const dueMs = last.countsFrom + intervalMs - now;
+    if (dueMs > 0) return { link: linkOf(last), proof: last, againMs: dueMs };
+  }
+  const changedAt = changed ? now : (last?.changedAt ?? changeBeforeRestart(user, last, now));
+  const verdict = await verify(user, standing, arns, changedAt, world, signal);
+  const { generation } = user.metadata;
+  const proof: Proof = { verdict, generation, arns, at: now, countsFrom: now, changedAt };
+  world.proofs.set(user.metadata.uid, proof);
+  const againMs = againAfter(verdict, probe.policy === 'Periodic' ? intervalMs : undefined, world);
+  return { link: linkOf(proof), proof, ...(againMs === undefined ? {} : { againMs }) };
+}
+
+/** A refusal is a failure of the pass, whose growing wait it then has; the rest comes again as the verdict says. */
+function againAfter(
+  { status, reason, retryAfterMs }: Proof['verdict'],
+  intervalMs: number | undefined,
+  { settings }: World,
+): number | undefined {
+  if (status === 'False') return undefined;
+  if (retryAfterMs === undefined) return intervalMs;
+  // That one is a part of the propagation time, which is scaled already.
+  return reason === 'Propagating' ? retryAfterMs : retryAfterMs * settings.timeScale;
+}
+
+/**
+ * When the policy last changed, for a process that did not see it: a refusal that stood before is one still, and must not
+ * be excused as propagation once more at each restart.
+ */
+function changeBeforeRestart(
+  { status, metadata }: IamDatabaseUser,
+  last: Proof | undefined,
+  now: number,
+): number | undefined {
+  if (last !== undefined) return undefined;
+  const was = status?.conditions?.find(({ type }) => type === 'AccessVerified');
+  if (was?.observedGeneration !== metadata.generation) return now;
+  if (was.reason === 'Propagating') return Date.parse(was.lastTransitionTime);
+  return was.status === 'False' ? undefined : now;
+}
+
+async function verify(
+  user: IamDatabaseUser,
+  { target, database }: Eligible,
+  arns: readonly string[],
+  changedAt: number | undefined,
+  world: World,
+  signal: AbortSignal,
+): Promise<Proof['verdict']> {
+  try {
+    const dial = database.spec.connectTo;
+    return await world.verify(
+      {
+        as: user.spec.probe.as,
+        operatorProofAllowed: world.settings.proveAsOperator,
+        principals: user.spec.principals.map(({ roleARN }) => ({ roleARN, resourceARNs: arns })),
+        endpoint: target.endpoint,
+        port: target.port,
+        ...(dial === undefined ? {} : { dial }),
+        region: target.region,
+        database: database.spec.database,
+        username: user.spec.username,
+        ca: await world.roots(target.region, target.partition, signal),
+        changedAt,
+        now: world.now(),
+        propagationMs: propagationMs * world.settings.timeScale,
+        loginTimeoutMs: loginTimeoutMs * world.settings.timeScale,
+      },
+      signal,
+    );
+  } catch (thrown) {
+    const { reason, message, retryAfterMs } = asFailure(thrown);
+    return { status: 'Unknown', reason, message, retryAfterMs: retryAfterMs ?? 10_000 };
+  }
+}
+
+/** A proof of the same generation and ARNs, as found in status after a restart, so that not everybody logs in at once. */
+function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Proof | undefined {
+  const { status, metadata } = user;
+  const was = status?.conditions?.find(({ type }) => type === 'AccessVerified');
+  if (was?.status !== 'True' || status?.lastVerificationTime === undefined) return undefined;
+  if (was.observedGeneration !== metadata.generation) return undefined;
+  const at = Date.parse(status.lastVerificationTime);
+  return {
+    verdict: {
+      status: 'True',
+      reason: 'Verified',
+      message: was.message,
+      ...(status.verifiedAs === undefined ? {} : { verifiedAs: status.verifiedAs }),
+    },
+    generation: metadata.generation,
+    arns: status.resourceARNs ?? [],
+    at,
+    // The time in status may be a day old, so the next proof comes due at a place in the interval that is the object's own.
+    countsFrom: Math.max(at, now - intervalMs * spreadOf(metadata.uid)),
+    changedAt: at,
+  };
+}
+
+/** A login by the operator's own identity is one as well, and costs the database as much. */
+const stillHolds = (last: Proof, user: IamDatabaseUser, arns: readonly string[]) =>
+  (last.verdict.status === 'True' || last.verdict.reason === 'ProvenAsOperator') &&
+  last.generation === user.metadata.generation &&
+  last.arns.join(' ') === arns.join(' ');
+
+function linkOf({ verdict }: Proof): Link {
+  const { status, reason, message, retryAfterMs } = verdict;
+  // Only a person, or IAM in its own time, mends a refusal; a network comes back by itself.
+  const kind = reason === 'Unreachable' ? 'unavailable' : 'denied';
+  return {
+    type: 'AccessVerified',
+    status,
+    reason,
+    message,
+    optional: true,
+    ...(status === 'False' ? { failure: new Failure(kind, reason, message, { retryAfterMs }) } : {}),
+  };
+}
+
+const notAsked: Link = {
+  type: 'AccessVerified',
+  status: 'Unknown',
+  reason: 'NotProven',
+  message: 'No proof is asked for (probe).',
+  optional: true,
+};

@@ -1,0 +1,113 @@
+// The end of a pass over a user: status computed once and written once if it says something new, events, the next look.
+import type { IamDatabaseUser } from '../api/objects.ts';
+import type { UserStatus } from '../api/schema.ts';
+import { repairOf, transitionOf } from './events.ts';
+import type { Done, PoliciesDone } from './links.ts';
+import { keyOf } from './names.ts';
+import { type NextLook, nextLook, spreadOf, whenSomethingHappens } from './next-look.ts';
+import type { AccessDone } from './prove-access.ts';
+import type { Eligible } from './standing.ts';
+import { conditionsOf, handledOf, type Link, rfc3339, sameStatus, suspendedConditions } from './status.ts';
+import type { Reported, World } from './world.ts';
+
+export interface Findings {
+  readonly links: readonly Link[];
+  readonly standing?: Eligible;
+  readonly policies?: PoliciesDone;
+  readonly access?: AccessDone;
+  readonly repairs?: readonly Done[];
+}
+
+export async function report(
+  user: IamDatabaseUser,
+  world: World,
+  found: Findings,
+  signal: AbortSignal,
+): Promise<NextLook> {
+  const before = user.status;
+  const { generation } = user.metadata;
+  const status = statusOf(user, found, world);
+  if (!sameStatus(before, status)) await world.userWrites.report(user, status, signal);
+  for (const repair of found.repairs ?? []) {
+    const event = repairOf(repair.link.type, repair.changes, before?.conditions ?? [], generation);
+    if (event !== undefined) world.event(user, event);
+  }
+  const transition = transitionOf(before?.conditions ?? [], status.conditions);
+  if (transition !== undefined) world.event(user, transition);
+  return next(user, found, world);
+}
+
+function statusOf(user: IamDatabaseUser, found: Findings, world: World): Reported<UserStatus> {
+  const { metadata, status: before } = user;
+  const time = { now: world.now(), timeScale: world.settings.timeScale };
+  const arns =
+    found.standing === undefined ? before?.resourceARNs : world.arnsOf(user, found.standing.target);
+  const principals = found.policies?.principals ?? before?.principals;
+  const status = {
+    observedGeneration: metadata.generation,
+    conditions: conditionsOf(found.links, metadata.generation, before?.conditions ?? [], time),
+    ...(arns === undefined ? {} : { resourceARNs: arns }),
+    ...(principals === undefined ? {} : { principals }),
+    ...verificationOf(user, found.access),
+    ...handledOf(metadata),
+  };
+  const sameButForTime = { ...status, lastVerificationTime: before?.lastVerificationTime };
+  return isFresh(before?.lastVerificationTime, status.lastVerificationTime) &&
+    sameStatus(before, sameButForTime)
+    ? {
+        ...status,
+        ...(before?.lastVerificationTime === undefined
+          ? {}
+          : { lastVerificationTime: before.lastVerificationTime }),
+      }
+    : status;
+}
+
+const dayMs = 86_400_000;
+
+/** The time of the last proof alone is worth a write only once a day. */
+const isFresh = (was: string | undefined, is: string | undefined) =>
+  was !== undefined && is !== undefined && Date.parse(is) - Date.parse(was) < dayMs;
+
+function verificationOf(user: IamDatabaseUser, access: AccessDone | undefined) {
+  const proof = access?.proof;
+  if (proof?.verdict.status !== 'True') {
+    const { lastVerificationTime, verifiedAs } = user.status ?? {};
+    return {
+      ...(lastVerificationTime === undefined ? {} : { lastVerificationTime }),
+      ...(verifiedAs === undefined ? {} : { verifiedAs }),
+    };
+  }
+  const { verifiedAs } = proof.verdict;
+  return {
+    lastVerificationTime: rfc3339(proof.at),
+    ...(verifiedAs === undefined ? {} : { verifiedAs }),
+  };
+}
+
+function next(user: IamDatabaseUser, found: Findings, world: World): NextLook {
+  const key = `user ${keyOf(user)}`;
+  const failures = found.links.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  const failedPasses = world.failures.get(key) ?? 0;
+  world.failures.set(key, failures.length === 0 ? 0 : failedPasses + 1);
+  const database = found.standing?.database ?? world.database(user.spec.databaseRef.name);
+  return nextLook({
+    resyncMs: (database?.spec.resync.intervalSeconds ?? 600) * 1000,
+    failures,
+    failedPasses,
+    others: [found.access?.againMs],
+    spread: spreadOf(user.metadata.uid),
+    timeScale: world.settings.timeScale,
+  });
+}
+
+export async function reportSuspended(
+  user: IamDatabaseUser,
+  world: World,
+  signal: AbortSignal,
+): Promise<NextLook> {
+  const by = user.spec.suspend ? 'spec.suspend' : `spec.suspend of IamDatabase ${user.spec.databaseRef.name}`;
+  const status = suspendedConditions(user, by, world.now());
+  if (!sameStatus(user.status, status)) await world.userWrites.report(user, status, signal);
+  return whenSomethingHappens;
+}

@@ -1,0 +1,103 @@
+// One pass over an IamDatabaseUser: from what is declared to a proven login.
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { endAccess } from './end-access.ts';
+import {
+  convergeConnection,
+  convergePolicies,
+  convergeRole,
+  convergeTrustBundle,
+  isSettled,
+} from './links.ts';
+import { type NextLook, whenSomethingHappens } from './next-look.ts';
+import { type AccessDone, proveAccess } from './prove-access.ts';
+import { report, reportSuspended } from './report-user.ts';
+import { contestedServer, type Eligible, hasBegun, type Standing, standingOf } from './standing.ts';
+import { failed, good, type Link, waiting } from './status.ts';
+import { isSuspended } from './suspension.ts';
+import type { World } from './world.ts';
+
+export async function reconcileUser(key: string, world: World, signal: AbortSignal): Promise<NextLook> {
+  const found = world.user(key);
+  if (found === undefined) return whenSomethingHappens;
+  if (isSuspended(found, world)) return await reportSuspended(found, world, signal);
+  if (found.metadata.deletionTimestamp !== undefined) return await endAccess(found, world, signal);
+
+  const standing = await standingWithMark(found, world, signal);
+  if (standing.state !== 'eligible')
+    return await report(found, world, { links: linksOf(standing, found) }, signal);
+
+  const user = hasBegun(found) ? found : await world.userWrites.hold(found, signal);
+  const [bundle, connection, { role, policies, access }] = await Promise.all([
+    convergeTrustBundle(user, standing, world, signal),
+    convergeConnection(user, standing, world, signal),
+    openAccess(user, standing, world, signal),
+  ]);
+
+  const links = [
+    ...linksOf(standing, user),
+    policies.link,
+    role.link,
+    bundle.link,
+    connection.link,
+    access.link,
+  ];
+  const repairs = [role, policies, bundle, connection];
+  return await report(user, world, { links, standing, policies, access, repairs }, signal);
+}
+
+/** One after the other: nobody may be let in as a role before it is known to be ours, and a proof needs both. */
+async function openAccess(user: IamDatabaseUser, standing: Eligible, world: World, signal: AbortSignal) {
+  const role = await convergeRole(user, standing, world, signal);
+  const policies = await convergePolicies(user, standing, role, world, signal);
+  const access: AccessDone =
+    isSettled(role) && isSettled(policies)
+      ? await proveAccess(user, standing, { role, policies }, world, signal)
+      : { link: waiting('AccessVerified', isSettled(role) ? 'PolicyReady' : 'RoleReady') };
+  return { role, policies, access };
+}
+
+/**
+ * Where several objects ask for one name, the role's mark decides, so it is read first, and each time: the role may have
+ * been dropped and made anew for another. Where it cannot be read, what it said last is as good as there is.
+ */
+async function standingWithMark(user: IamDatabaseUser, world: World, signal: AbortSignal): Promise<Standing> {
+  const server = contestedServer(user, world);
+  if (server === undefined) return standingOf(user, world);
+  const { databaseRef, username } = user.spec;
+  const failure = await world.readMark(databaseRef.name, server, username, signal);
+  const standing = standingOf(user, world);
+  return standing.state === 'contested' && failure !== undefined ? { state: 'refused', failure } : standing;
+}
+
+const later = ['PolicyReady', 'RoleReady', 'TrustBundleReady', 'ConnectionReady', 'AccessVerified'] as const;
+
+/** The first two links, and what waits for them. */
+function linksOf(standing: Standing, user: IamDatabaseUser): readonly Link[] {
+  switch (standing.state) {
+    case 'unresolved':
+      return [
+        failed('DatabaseResolved', standing.failure),
+        waiting('Allowed', 'DatabaseResolved'),
+        ...later.map((type) => waiting(type, 'DatabaseResolved')),
+      ];
+    case 'refused':
+      return [
+        resolved(user),
+        failed('Allowed', standing.failure),
+        ...later.map((type) => waiting(type, 'Allowed')),
+      ];
+    case 'contested':
+      return [
+        resolved(user),
+        waiting('Allowed', 'RoleReady'),
+        ...later.map((type) => waiting(type, 'Allowed')),
+      ];
+    case 'eligible':
+      return [resolved(user), good('Allowed', 'Admitted', 'A rule admits it and it holds the user name.')];
+    default:
+      return standing satisfies never;
+  }
+}
+
+const resolved = (user: IamDatabaseUser) =>
+  good('DatabaseResolved', 'Resolved', `IamDatabase ${user.spec.databaseRef.name} is resolved.`);

@@ -1,0 +1,115 @@
+// What a pass can see and do: caches, shared passes and effects, as ports that main.ts fills.
+import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
+import type { DatabaseStatus, UserStatus } from '../api/schema.ts';
+import type { Condition } from '../api/conditions.ts';
+import type { AccessVerdict, AccessWish } from '../resources/access/verdict.ts';
+import type {
+  ConnectionChange,
+  DesiredConnection,
+  ObservedConnection,
+} from '../resources/connection/plan.ts';
+import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
+import type { RoleServer } from '../resources/role/resource.ts';
+import type { DesiredRole, ObservedRole, RoleChange } from '../resources/role/role.ts';
+import type { ResolvedTarget } from '../resources/target/target.ts';
+import type { ObservedTrustBundle, TrustBundleChange } from '../resources/trust-bundle/plan.ts';
+import type { DatabaseState } from './database-state.ts';
+import type { Outcome, Resource } from './kernel/converge.ts';
+import type { Failure } from './kernel/failure.ts';
+import type { View } from './standing.ts';
+
+/** A status as a pass writes it: the schema's, with our closed conditions. */
+export type Reported<S> = Omit<S, 'conditions'> & { readonly conditions: readonly Condition[] };
+
+/** Writes to an object of ours in the API server; each answers with what is stored afterwards. */
+export interface ObjectWrites<T, S> {
+  /** Sets the finalizer, refusing if the object changed since it was read. */
+  hold(object: T, signal: AbortSignal): Promise<T>;
+  release(object: T, signal: AbortSignal): Promise<void>;
+  report(object: T, status: Reported<S>, signal: AbortSignal): Promise<void>;
+}
+
+export interface Event {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface World extends View {
+  readonly operatorID: string;
+  readonly settings: {
+    readonly proveAsOperator: boolean;
+    readonly bundleMountPath: string;
+    readonly allowLocalAddresses: boolean;
+    /** Factor on every timer. */
+    readonly timeScale: number;
+  };
+  /** Milliseconds since the epoch. */
+  now(): number;
+
+  user(key: string): IamDatabaseUser | undefined;
+  readonly userWrites: ObjectWrites<IamDatabaseUser, UserStatus>;
+  readonly databaseWrites: ObjectWrites<IamDatabase, DatabaseStatus>;
+  event(about: IamDatabase | IamDatabaseUser, event: Event): void;
+
+  /** Replaces what is known of a database (undefined: forget it) and wakes its users if that is news to them. */
+  learn(database: string, state: DatabaseState | undefined): void;
+  /** Opens (or finds open) the server behind a target; closes what it replaces. */
+  open(database: IamDatabase, target: ResolvedTarget): RoleServer;
+  resolve(spec: IamDatabase['spec'], signal: AbortSignal): Promise<ResolvedTarget>;
+  rehearse(server: RoleServer, signal: AbortSignal): Promise<{ readonly serverVersion: string }>;
+
+  /** Reads the mark of a contested role, for markOf; answers with why it could not be read. */
+  readMark(
+    database: string,
+    serverResourceID: string,
+    username: string,
+    signal: AbortSignal,
+  ): Promise<Failure | undefined>;
+  /** Whether this process saw the user's role to be ours: only then may a policy let anybody in as it. */
+  readonly vetted: { has(uid: string): boolean; add(uid: string): void; delete(uid: string): void };
+
+  role(server: RoleServer): Resource<DesiredRole, ObservedRole, RoleChange>;
+  /** What hangs on a role that could not be dropped, as a sentence; undefined if the role is gone. */
+  whyKept(observed: ObservedRole): string | undefined;
+
+  /** What rds-db:connect has to be allowed on, for this user on that target. */
+  arnsOf(user: IamDatabaseUser, target: ResolvedTarget): readonly string[];
+  /** The policy that holds all of these ARNs, if one does. */
+  policyHolding(observed: ObservedPolicies, arns: readonly string[]): string | undefined;
+  /** IAM roles whose policies of ours hold this user name: those that the user no longer names, too. Throws Failure. */
+  rolesHolding(user: IamDatabaseUser, signal: AbortSignal): Promise<readonly string[]>;
+  /** Forgets what is remembered of a user that is gone. */
+  forget(user: IamDatabaseUser): void;
+
+  /** One pass over all policies of ours for an IAM role, begun after the call; shared by all who wait. */
+  convergePolicy(roleARN: string, signal: AbortSignal): Promise<Outcome<ObservedPolicies, PolicyChange>>;
+  /** The same for a trust bundle. */
+  convergeBundle(
+    namespace: string,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<Outcome<ObservedTrustBundle, TrustBundleChange>>;
+  readonly connection: Resource<DesiredConnection, ObservedConnection, ConnectionChange>;
+  /** Names of the connection ConfigMaps in our cache that belong to this object. */
+  connectionsOf(user: IamDatabaseUser): readonly string[];
+
+  roots(region: string, partition: string, signal: AbortSignal): Promise<string>;
+  verify(wish: AccessWish, signal: AbortSignal): Promise<AccessVerdict>;
+  readonly proofs: Map<string, Proof>;
+  /** Consecutive passes of a key that failed, for the back-off. */
+  readonly failures: Map<string, number>;
+}
+
+/** What is remembered of the last proof of a user. */
+export interface Proof {
+  readonly verdict: AccessVerdict;
+  readonly generation: number;
+  readonly arns: readonly string[];
+  /** When the login was. */
+  readonly at: number;
+  /** From when on the interval to the next one counts: later than `at` for a proof carried over a restart. */
+  readonly countsFrom: number;
+  /** When its policy or role last changed by our hand. */
+  readonly changedAt: number | undefined;
+}

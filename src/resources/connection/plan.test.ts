@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { converge } from '../../reconcile/kernel/converge.ts';
+import { Failure } from '../../reconcile/kernel/failure.ts';
+import type { ConfigMaps, KeptConfigMap, NewConfigMap } from './config-map.ts';
+import { type DesiredConnection, planConnection } from './plan.ts';
+import { connectionResource } from './resource.ts';
+
+const identity = {
+  namespace: 'payments',
+  name: 'checkout-connection',
+  operatorID: 'prod',
+  owner: { name: 'checkout', uid: 'uid-1' },
+} as const;
+const present: DesiredConnection = { ...identity, ensure: 'present', data: { PGHOST: 'db', PGPORT: '5432' } };
+const absent: DesiredConnection = { ...identity, ensure: 'absent' };
+
+const owner = {
+  apiVersion: 'iamdb.dev/v1alpha1',
+  kind: 'IamDatabaseUser',
+  name: 'checkout',
+  uid: 'uid-1',
+  controller: true,
+  blockOwnerDeletion: false,
+};
+const kept: KeptConfigMap = {
+  uid: 'cm-uid',
+  resourceVersion: '7',
+  labels: {
+    'app.kubernetes.io/managed-by': 'iamdb-operator',
+    'iamdb.dev/operator-id': 'prod',
+    'iamdb.dev/kind': 'connection',
+  },
+  annotations: { 'iamdb.dev/owner-uid': 'uid-1' },
+  ownerReferences: [owner],
+  data: { PGHOST: 'db', PGPORT: '5432' },
+};
+const wished: NewConfigMap = {
+  namespace: 'payments',
+  name: 'checkout-connection',
+  labels: kept.labels,
+  annotations: kept.annotations,
+  ownerReferences: [owner],
+  data: kept.data,
+};
+const replace = [{ do: 'replace', configMap: wished, resourceVersion: '7' }];
+const ofAnother = {
+  ...kept,
+  annotations: { 'iamdb.dev/owner-uid': 'uid-9' },
+  ownerReferences: [{ ...owner, name: 'refunds', uid: 'uid-9' }],
+};
+const ofPredecessor = {
+  ...kept,
+  annotations: { 'iamdb.dev/owner-uid': 'uid-0' },
+  ownerReferences: [{ ...owner, uid: 'uid-0' }],
+};
+const { ownerReferences: _, ...ownerless } = kept;
+
+describe('the connection ConfigMap', () => {
+  it('is created where there is none, owned by its user', () => {
+    expect(planConnection(present, { configMap: undefined })).toEqual([{ do: 'create', configMap: wished }]);
+  });
+
+  it('is left alone when it is as declared, whatever others added to its labels and annotations', () => {
+    const decorated = {
+      ...kept,
+      labels: { ...kept.labels, team: 'pay' },
+      annotations: { ...kept.annotations, note: 'hello' },
+    };
+    expect(planConnection(present, { configMap: kept })).toEqual([]);
+    expect(planConnection(present, { configMap: decorated })).toEqual([]);
+  });
+
+  const drifted: readonly (readonly [string, KeptConfigMap])[] = [
+    ['a value was changed', { ...kept, data: { ...kept.data, PGHOST: 'evil' } }],
+    ['a key was removed', { ...kept, data: { PGHOST: 'db' } }],
+    ['a key was added', { ...kept, data: { ...kept.data, PGPASSWORD: 'x' } }],
+    ['a key was exchanged', { ...kept, data: { PGHOST: 'db', PGPORTS: '5432' } }],
+    ['its owner was removed', ownerless],
+    ['it was given a second owner', { ...kept, ownerReferences: [owner, { ...owner, name: 'x', uid: 'y' }] }],
+    ['its owner no longer controls it', { ...kept, ownerReferences: [{ ...owner, controller: false }] }],
+    ['its annotation was removed', { ...kept, annotations: {} }],
+    ['it belongs to a deleted object of the same name', ofPredecessor],
+  ];
+  it.each(drifted)('is repaired when %s', (_, configMap) => {
+    expect(planConnection(present, { configMap })).toEqual(replace);
+  });
+
+  const foreign: readonly (readonly [string, KeptConfigMap])[] = [
+    ['nobody', { ...kept, labels: {} }],
+    ['another tool', { ...kept, labels: { ...kept.labels, 'app.kubernetes.io/managed-by': 'Helm' } }],
+    ['another operator', { ...kept, labels: { ...kept.labels, 'iamdb.dev/operator-id': 'staging' } }],
+    ['a trust bundle', { ...kept, labels: { ...kept.labels, 'iamdb.dev/kind': 'trust-bundle' } }],
+    ['no owner at all', { ...ownerless, annotations: {} }],
+  ];
+  it.each(foreign)('of %s is refused and stays untouched', (_, configMap) => {
+    expect(planConnection(present, { configMap })).toMatchObject({ refused: { reason: 'ForeignConfigMap' } });
+    expect(planConnection(absent, { configMap })).toEqual([]);
+  });
+
+  it('of another user is refused with the name of that user', () => {
+    expect(planConnection(present, { configMap: ofAnother })).toMatchObject({
+      refused: { reason: 'ConfigMapClaimed', message: expect.stringContaining('refunds') as unknown },
+    });
+    expect(planConnection(absent, { configMap: ofAnother })).toEqual([]);
+  });
+
+  it('cannot be taken over by an annotation alone', () => {
+    const forged = { ...kept, annotations: { 'iamdb.dev/owner-uid': 'uid-9' } };
+    expect(planConnection(present, { configMap: forged })).toMatchObject({
+      refused: { reason: 'ConfigMapClaimed' },
+    });
+  });
+
+  it('is removed with its user, by its uid, and only then', () => {
+    expect(planConnection(absent, { configMap: kept })).toEqual([{ do: 'remove', uid: 'cm-uid' }]);
+    expect(planConnection(absent, { configMap: undefined })).toEqual([]);
+    expect(planConnection(absent, { configMap: ofPredecessor })).toEqual([]);
+  });
+});
+
+interface Shelf extends ConfigMaps {
+  readonly writes: string[];
+  readonly reads: string[];
+}
+
+function shelf(start: KeptConfigMap | undefined): Shelf {
+  let held = start;
+  const writes: string[] = [];
+  const reads: string[] = [];
+  const keep = (desired: NewConfigMap): Promise<KeptConfigMap> => {
+    held = { ...desired, uid: 'cm-uid', resourceVersion: '8' };
+    return Promise.resolve(held);
+  };
+  return {
+    writes,
+    reads,
+    get: (namespace, name) => {
+      reads.push(`${namespace}/${name}`);
+      return Promise.resolve(held);
+    },
+    create: (desired) => {
+      writes.push('create');
+      return keep(desired);
+    },
+    replace: (desired, resourceVersion) => {
+      writes.push(`replace ${resourceVersion}`);
+      return keep(desired);
+    },
+    remove: (namespace, name, uid) => {
+      writes.push(`remove ${namespace}/${name} ${uid}`);
+      held = undefined;
+      return Promise.resolve();
+    },
+  };
+}
+
+describe('keeping the connection ConfigMap', () => {
+  const { signal } = new AbortController();
+  const cases = [
+    ['creation', present, undefined, ['create']],
+    ['repair', present, { ...kept, data: {} }, ['replace 7']],
+    ['removal', absent, kept, ['remove payments/checkout-connection cm-uid']],
+  ] as const;
+
+  it.each(cases)('takes one read and one write for a %s', async (_, desired, start, writes) => {
+    const configMaps = shelf(start);
+    const outcome = await converge(connectionResource(configMaps), desired, 'Enforce', signal);
+    expect(outcome.result).toBe('changed');
+    expect(configMaps.writes).toEqual(writes);
+    expect(configMaps.reads).toEqual(['payments/checkout-connection']);
+  });
+
+  it('passes on that somebody else made one of that name meanwhile', async () => {
+    const failure = new Failure('conflict', 'ForeignConfigMap', 'taken');
+    const configMaps = { ...shelf(undefined), create: () => Promise.reject(failure) };
+    const outcome = await converge(connectionResource(configMaps), present, 'Enforce', signal);
+    expect(outcome).toEqual({ result: 'failed', failure });
+  });
+});

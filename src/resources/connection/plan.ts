@@ -1,0 +1,131 @@
+// Decides what becomes of the ConfigMap that tells one user's applications how to connect.
+import { annotations, apiVersion, group, labels, managedByValue } from '../../api/names.ts';
+import type { Plan } from '../../reconcile/kernel/converge.ts';
+import { Failure } from '../../reconcile/kernel/failure.ts';
+import type { KeptConfigMap, NewConfigMap, OwnerReference } from './config-map.ts';
+
+interface ConnectionIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  readonly operatorID: string;
+  /** The IamDatabaseUser that it belongs to, in the same namespace. */
+  readonly owner: { readonly name: string; readonly uid: string };
+}
+
+export type DesiredConnection =
+  | (ConnectionIdentity & { readonly ensure: 'present'; readonly data: Readonly<Record<string, string>> })
+  | (ConnectionIdentity & { readonly ensure: 'absent' });
+
+export interface ObservedConnection {
+  readonly configMap: KeptConfigMap | undefined;
+}
+
+export type ConnectionChange =
+  | { readonly do: 'create'; readonly configMap: NewConfigMap }
+  | { readonly do: 'replace'; readonly configMap: NewConfigMap; readonly resourceVersion: string }
+  | { readonly do: 'remove'; readonly uid: string };
+
+export const connectionKind = 'connection';
+
+export function planConnection(
+  desired: DesiredConnection,
+  { configMap }: ObservedConnection,
+): Plan<ConnectionChange> {
+  const belongs = configMap === undefined ? 'nobody' : belonging(desired, configMap);
+  if (desired.ensure === 'absent') {
+    return configMap !== undefined && belongs === 'own' ? [{ do: 'remove', uid: configMap.uid }] : [];
+  }
+  const wished = write(desired);
+  if (configMap === undefined) return [{ do: 'create', configMap: wished }];
+  if (belongs === 'foreign') return { refused: foreign(desired) };
+  if (belongs === 'claimed') return { refused: claimed(desired, configMap) };
+  const { resourceVersion } = configMap;
+  return agrees(configMap, wished) ? [] : [{ do: 'replace', configMap: wished, resourceVersion }];
+}
+
+/** A predecessor is an object of the same name that was deleted and created anew. */
+type Belonging = 'own' | 'predecessor' | 'claimed' | 'foreign';
+
+function belonging(desired: DesiredConnection, configMap: KeptConfigMap): Belonging {
+  const ours =
+    configMap.labels[labels.managedBy] === managedByValue &&
+    configMap.labels[labels.operatorID] === desired.operatorID &&
+    configMap.labels[labels.kind] === connectionKind;
+  if (!ours) return 'foreign';
+  const reference = userReference(configMap);
+  const uid = configMap.annotations[annotations.ownerUID] ?? reference?.uid;
+  if (uid === undefined) return 'foreign';
+  if (uid === desired.owner.uid) return 'own';
+  // Two objects that live at the same time cannot have one name.
+  return reference?.uid === uid && reference.name === desired.owner.name ? 'predecessor' : 'claimed';
+}
+
+function userReference(configMap: KeptConfigMap): OwnerReference | undefined {
+  return configMap.ownerReferences?.find(
+    (reference) => reference.kind === 'IamDatabaseUser' && reference.apiVersion.startsWith(`${group}/`),
+  );
+}
+
+function write(desired: DesiredConnection & { readonly ensure: 'present' }): NewConfigMap {
+  const { namespace, name, operatorID, owner, data } = desired;
+  return {
+    namespace,
+    name,
+    labels: {
+      [labels.managedBy]: managedByValue,
+      [labels.operatorID]: operatorID,
+      [labels.kind]: connectionKind,
+    },
+    annotations: { [annotations.ownerUID]: owner.uid },
+    ownerReferences: [
+      {
+        apiVersion,
+        kind: 'IamDatabaseUser',
+        name: owner.name,
+        uid: owner.uid,
+        controller: true,
+        // True would need the right to update the finalizers of the owner on some clusters, and gains nothing.
+        blockOwnerDeletion: false,
+      },
+    ],
+    data,
+  };
+}
+
+function agrees(observed: KeptConfigMap, wished: NewConfigMap): boolean {
+  const owners = observed.ownerReferences ?? [];
+  const [owner] = owners;
+  const [wishedOwner] = wished.ownerReferences ?? [];
+  return (
+    observed.annotations[annotations.ownerUID] === wished.annotations[annotations.ownerUID] &&
+    owners.length === 1 &&
+    owner?.uid === wishedOwner?.uid &&
+    owner?.name === wishedOwner?.name &&
+    owner?.kind === wishedOwner?.kind &&
+    owner?.apiVersion === wishedOwner?.apiVersion &&
+    owner?.controller === true &&
+    sameEntries(observed.data, wished.data)
+  );
+}
+
+function sameEntries(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+function foreign({ namespace, name }: ConnectionIdentity): Failure {
+  return new Failure(
+    'conflict',
+    'ForeignConfigMap',
+    `The ConfigMap ${namespace}/${name} is not a connection of this operator. Set spec.connection.configMapName to another name, or delete that ConfigMap if nobody needs it.`,
+  );
+}
+
+function claimed({ namespace, name }: ConnectionIdentity, configMap: KeptConfigMap): Failure {
+  const holder = userReference(configMap)?.name;
+  return new Failure(
+    'conflict',
+    'ConfigMapClaimed',
+    `The ConfigMap ${namespace}/${name} is already kept for ${holder === undefined ? 'another IamDatabaseUser' : `the IamDatabaseUser ${holder}`}. Set spec.connection.configMapName to a name of its own.`,
+  );
+}

@@ -1,0 +1,44 @@
+// Which IAM roles have policies of ours, read off the policies themselves: finds what no object asks for any more.
+import { readDocument } from './document.ts';
+import { parseDbUserARN, parseRoleARN } from './arn.ts';
+import { policyPath, tagKeys } from './names.ts';
+import type { ListedPolicy, PolicyPort } from './port.ts';
+
+export interface KnownPolicy {
+  readonly roleARN: string;
+  /** Database users that it lets in. */
+  readonly usernames: readonly string[];
+}
+
+/** All policies under the operator's path whose tags name a role. Throws Failure. */
+export async function knownPolicies(
+  iam: Pick<PolicyPort, 'policies' | 'tags' | 'document'>,
+  operatorID: string,
+  signal: AbortSignal,
+): Promise<readonly KnownPolicy[]> {
+  const listed = await iam.policies(policyPath(operatorID), '', signal);
+  const known = await Promise.all(listed.map((policy) => knownPolicy(iam, policy, signal)));
+  return known.filter((policy) => policy !== undefined);
+}
+
+async function knownPolicy(
+  iam: Pick<PolicyPort, 'tags' | 'document'>,
+  policy: ListedPolicy,
+  signal: AbortSignal,
+): Promise<KnownPolicy | undefined> {
+  const tags = await iam.tags(policy, signal);
+  const roleARN = tags[tagKeys.roleARN];
+  // A name that no tag can hold stands there as its hash: such a policy is found only through objects that name the role.
+  if (roleARN === undefined || !isRole(roleARN)) return undefined;
+  const { arns } = readDocument(await iam.document(policy, signal));
+  return { roleARN, usernames: arns.flatMap((arn) => parseDbUserARN(arn)?.username ?? []) };
+}
+
+function isRole(text: string): boolean {
+  try {
+    parseRoleARN(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

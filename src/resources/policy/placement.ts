@@ -1,0 +1,156 @@
+// Which ARN stands in which shard: statements stay where they are, new ones fill the first shard with room.
+import { parseDbUserARN } from './arn.ts';
+import { documentSize } from './document.ts';
+import { tagKeys, tagsOf, tagValue } from './names.ts';
+import type { DesiredPolicy, ObservedPolicies, ObservedShard } from './policy.ts';
+
+/** What a shard of ours is to hold; nothing means that it goes. */
+export interface Seat {
+  readonly shard: ObservedShard;
+  readonly arns: readonly string[];
+  /** What it holds now and gives up only because it is to stand in another shard. */
+  readonly ceded: readonly string[];
+  /** Whether today's scope may be recorded with it: all that it holds is accounted for. */
+  readonly current: boolean;
+}
+
+export interface Placement {
+  readonly seats: readonly Seat[];
+  /** Documents of shards to be made, in order. */
+  readonly fresh: readonly (readonly string[])[];
+  /** What found no place: an old ARN is still in its old seat, which may then be over the size that can be written. */
+  readonly unplaced: readonly string[];
+}
+
+/** `room`: how many shards may be made at most. */
+export function place(desired: DesiredPolicy, observed: ObservedPolicies, room: number): Placement {
+  const claims = claimsOf(desired);
+  const limit = observed.quotas.policySize;
+  const taken = new Set<string>();
+  const homeless = new Set<string>();
+
+  // A duplicate stays where it works already, so that taking the other one away costs nobody a moment's access.
+  const workingFirst = observed.shards.toSorted((a, b) => worth(b) - worth(a) || a.number - b.number);
+  const open = new Map<ObservedShard, OpenSeat>();
+  for (const shard of workingFirst) {
+    const kept: string[] = [];
+    const ceded: string[] = [];
+    // Who is not accounted for may not move under today's scope: there it would be taken away.
+    const mayMove = (arn: string): boolean => isCurrent(desired, shard) || isClaimed(claims, arn);
+    const staying = shard.arns.filter((arn) => keeps(desired, claims, shard, arn));
+    for (const arn of [...staying.filter((one) => !mayMove(one)), ...staying.filter(mayMove)]) {
+      if (desired.complete && taken.has(arn)) ceded.push(arn);
+      else if (mayMove(arn) && documentSize([...kept, arn]) > limit) {
+        ceded.push(arn);
+        homeless.add(arn);
+      } else {
+        kept.push(arn);
+        taken.add(arn);
+      }
+    }
+    const current =
+      isCurrent(desired, shard) || (desired.complete && kept.every((arn) => isClaimed(claims, arn)));
+    open.set(shard, openSeat(kept, ceded, current));
+  }
+
+  const seats = observed.shards.toSorted((a, b) => a.number - b.number);
+  const fresh: OpenSeat[] = [];
+  const unplaced: string[] = [];
+  for (const arn of [...claims.present, ...homeless].toSorted()) {
+    if (taken.has(arn)) continue;
+    taken.add(arn);
+    const candidates = [...seats.flatMap((shard) => open.get(shard) ?? []), ...fresh];
+    // What moves goes only where nothing moves away, so that no two shards wait for each other.
+    const seat = candidates.find(
+      ({ current, ceded, size }) =>
+        current && size + arn.length + 3 <= limit && (ceded.length === 0 || !homeless.has(arn)),
+    );
+    if (seat !== undefined) seat.put(arn);
+    else if (fresh.length < room) fresh.push(openSeat([arn], [], true));
+    else unplaced.push(arn);
+  }
+  for (const arn of unplaced) keepAt(observed.shards, open, arn);
+  return {
+    seats: seats.map((shard) => ({
+      shard,
+      arns: open.get(shard)?.arns.toSorted() ?? shard.arns,
+      ceded: open.get(shard)?.ceded ?? [],
+      current: open.get(shard)?.current ?? false,
+    })),
+    fresh: fresh.map(({ arns }) => arns.toSorted()),
+    unplaced,
+  };
+}
+
+interface OpenSeat {
+  readonly arns: readonly string[];
+  readonly ceded: readonly string[];
+  readonly current: boolean;
+  readonly size: number;
+  put(arn: string): void;
+}
+
+function openSeat(initial: readonly string[], ceded: readonly string[], current: boolean): OpenSeat {
+  const arns = [...initial];
+  let size = documentSize(arns);
+  return {
+    arns,
+    ceded,
+    current,
+    get size() {
+      return size;
+    },
+    put(arn) {
+      arns.push(arn);
+      size = documentSize(arns);
+    },
+  };
+}
+
+function keepAt(
+  shards: readonly ObservedShard[],
+  open: ReadonlyMap<ObservedShard, OpenSeat>,
+  arn: string,
+): void {
+  const home = shards.find((shard) => shard.arns.includes(arn));
+  if (home !== undefined) open.get(home)?.put(arn);
+}
+
+interface Claims {
+  readonly present: ReadonlySet<string>;
+  readonly absent: ReadonlySet<string>;
+  readonly unknownUsernames: ReadonlySet<string>;
+}
+
+function claimsOf({ contributions }: DesiredPolicy): Claims {
+  const present = new Set<string>();
+  const absent = new Set<string>();
+  const unknownUsernames = new Set<string>();
+  for (const contribution of contributions) {
+    if (contribution.state === 'unknown') unknownUsernames.add(contribution.username);
+    else for (const arn of contribution.arns) (contribution.state === 'present' ? present : absent).add(arn);
+  }
+  return { present, absent, unknownUsernames };
+}
+
+function isClaimed(claims: Claims, arn: string): boolean {
+  return claims.present.has(arn) || claims.unknownUsernames.has(parseDbUserARN(arn)?.username ?? '');
+}
+
+function keeps(desired: DesiredPolicy, claims: Claims, shard: ObservedShard, arn: string): boolean {
+  if (!desired.complete || isClaimed(claims, arn)) return true;
+  return !claims.absent.has(arn) && !isCurrent(desired, shard);
+}
+
+/** Whether it was written under the scope that is ours today. */
+function isCurrent(desired: DesiredPolicy, shard: ObservedShard): boolean {
+  return shard.tags[tagKeys.scope] === tagValue(desired.scope);
+}
+
+/** Whether the tags that a seat should have are all there; others may be beside them. */
+export function hasTags(desired: DesiredPolicy, seat: Seat): boolean {
+  const wanted = seat.current ? tagsOf(desired, desired.scope) : {};
+  return Object.entries(wanted).every(([key, value]) => seat.shard.tags[key] === value);
+}
+
+const worth = (shard: ObservedShard): number => (shard.attached ? 2 : 0) + (shard.exact ? 1 : 0);

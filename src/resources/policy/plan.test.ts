@@ -1,0 +1,285 @@
+// What is done about the policies of an IAM role, for every state they can be found in.
+import { describe, expect, test } from 'vitest';
+import { documentSize } from './document.ts';
+import { tagKeys, tagsOf } from './names.ts';
+import { planPolicy } from './plan.ts';
+import type { DesiredPolicy, ObservedPolicies, PolicyChange } from './policy.ts';
+import { after, arnOf, present, roleARN, shard, sight, unknown, wish, working } from './testing.ts';
+
+function changes(desired: DesiredPolicy, observed: ObservedPolicies): readonly PolicyChange[] {
+  const plan = planPolicy(desired, observed);
+  if ('refused' in plan) throw plan.refused;
+  return plan;
+}
+
+function refusal(desired: DesiredPolicy, observed: ObservedPolicies): string {
+  const plan = planPolicy(desired, observed);
+  return 'refused' in plan ? plan.refused.reason : `not refused: ${JSON.stringify(plan)}`;
+}
+
+/** Applies what is planned until nothing is left; tells what was done. */
+function run(
+  desired: DesiredPolicy,
+  start: ObservedPolicies,
+): { end: ObservedPolicies; done: PolicyChange[] } {
+  let end = start;
+  const done: PolicyChange[] = [];
+  for (let round = 0; round < 5; round++) {
+    const plan = changes(desired, end);
+    if (plan.length === 0) return { end, done };
+    for (const change of plan) {
+      end = after(end, change);
+      done.push(change);
+    }
+  }
+  throw new Error('It never ends.');
+}
+
+const doing = (plan: readonly PolicyChange[]): string[] => plan.map((change) => change.do);
+
+describe('a new IAM role', () => {
+  test('gets one policy with the exact ARNs, in two writes', () => {
+    const plan = changes(wish([present('a'), present('b', 'cluster-ABC', 'prx-1')]), sight([]));
+    expect(doing(plan)).toEqual(['create', 'attach']);
+    expect(plan[0]).toMatchObject({
+      arns: [arnOf('a'), arnOf('b'), arnOf('b', 'prx-1')],
+      tags: tagsOf({ operatorID: 'op', roleARN }, 'all'),
+    });
+  });
+
+  test.for([
+    ['nobody', []],
+    ['a suspended user', [unknown('a')]],
+    ['a leaving user', [{ state: 'absent', username: 'a', arns: [arnOf('a')] }]],
+  ] as const)('gets nothing for %s, whatever the role', ([, contributions]) => {
+    expect(changes(wish(contributions), sight([]))).toEqual([]);
+    expect(changes(wish(contributions), sight([], { role: { exists: false } }))).toEqual([]);
+    const reserved = 'arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1';
+    expect(changes(wish(contributions, { roleARN: reserved }), sight([]))).toEqual([]);
+  });
+
+  test('that does not exist gets nothing made', () => {
+    expect(refusal(wish([present('a')]), sight([], { role: { exists: false } }))).toBe('RoleNotFound');
+  });
+
+  test.for([
+    'arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_1',
+    'arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_1',
+    'arn:aws:iam::111122223333:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS',
+  ])('that AWS keeps for itself is refused: %s', (reserved) => {
+    expect(refusal(wish([present('a')], { roleARN: reserved }), sight([]))).toBe('RoleNotAttachable');
+  });
+
+  test('whose attachments are used up is refused before anything is called', () => {
+    const role = { exists: true, attachedPolicies: 10 } as const;
+    const plan = planPolicy(wish([present('a')]), sight([], { role }));
+    expect(plan).toMatchObject({ refused: { reason: 'QuotaExceeded' } });
+    expect('refused' in plan && plan.refused.message).toContain('10 of at most 10');
+  });
+
+  test('is refused while a stranger has the name', () => {
+    const foreign = [{ number: 0, policyARN: 'arn:aws:iam::111122223333:policy/iamdb/op/x' }];
+    expect(refusal(wish([present('a')]), sight([], { foreign }))).toBe('ForeignPolicy');
+  });
+
+  test.for(['*', 'a*', '${aws:username}', 'a/b'])('is never given a wildcard: %s', (username) => {
+    expect(refusal(wish([present(username)]), sight([]))).toBe('InternalError');
+  });
+
+  test('is never given the ARN of another user name', () => {
+    const lying = { state: 'present', username: 'a', arns: [arnOf('b')] } as const;
+    expect(refusal(wish([lying]), sight([]))).toBe('InternalError');
+  });
+});
+
+describe('drift', () => {
+  const desired = wish([present('a'), present('b')]);
+  const both = [arnOf('a'), arnOf('b')];
+
+  test('there is none: nothing is done', () => {
+    expect(changes(desired, sight([shard(0, both)]))).toEqual([]);
+  });
+
+  test.for([
+    ['policy deleted', [], ['create', 'attach']],
+    ['policy detached', [shard(0, both, { attached: false })], ['attach']],
+    ['statement edited', [shard(0, both, { exact: false })], ['write']],
+    ['an ARN taken out', [shard(0, [arnOf('a')])], ['write']],
+    ['an ARN put in', [shard(0, [...both, arnOf('x')])], ['write']],
+    ['document emptied', [shard(0, [], { exact: false })], ['write']],
+    ['edited and detached', [shard(0, both, { exact: false, attached: false })], ['write', 'attach']],
+    ['attached to another role', [shard(0, both, { others: [{ kind: 'Role', name: 'x' }] })], ['detach']],
+    ['attached to a person', [shard(0, both, { others: [{ kind: 'User', name: 'eve' }] })], ['detach']],
+    ['tag of the manager lost', [shard(0, both, { tags: tagsBut(tagKeys.managedBy) })], ['tag']],
+  ] as const)('%s: repaired', ([, shards, expected]) => {
+    const { end, done } = run(desired, sight(shards));
+    expect(doing(done)).toEqual(expected);
+    expect([...working(end)].toSorted()).toEqual(both);
+  });
+
+  test('five versions: the oldest that is not the default goes first', () => {
+    const full = shard(0, [arnOf('a')], {
+      versionIDs: ['v3', 'v4', 'v9', 'v10', 'v11'],
+      defaultVersionID: 'v3',
+    });
+    expect(changes(desired, sight([full])).slice(0, 1)).toEqual([
+      { do: 'delete-version', policyARN: full.policyARN, versionID: 'v4' },
+    ]);
+    expect(doing(run(desired, sight([full])).done)).toEqual(['delete-version', 'write']);
+  });
+
+  test('the role is gone and comes back: the policy waits and is attached again', () => {
+    const waiting = shard(0, both, { attached: false });
+    expect(refusal(desired, sight([waiting], { role: { exists: false } }))).toBe('RoleNotFound');
+    expect(doing(changes(desired, sight([waiting])))).toEqual(['attach']);
+  });
+});
+
+describe('what is taken away', () => {
+  test('the last user leaves: detached, old versions deleted, policy deleted', () => {
+    const old = shard(0, [arnOf('a')], { versionIDs: ['v1', 'v2', 'v3'], defaultVersionID: 'v3' });
+    const { end, done } = run(wish([]), sight([old]));
+    expect(doing(done)).toEqual(['detach', 'delete-version', 'delete-version', 'delete']);
+    expect(end.shards).toEqual([]);
+  });
+
+  test('deletion needs no role', () => {
+    const left = shard(0, [arnOf('a')], { attached: false });
+    expect(doing(changes(wish([]), sight([left], { role: { exists: false } })))).toEqual(['delete']);
+  });
+
+  test('one that a stranger attached elsewhere ends for the role first, and is deleted in the end', () => {
+    const spread = shard(0, [arnOf('a')], { others: [{ kind: 'User', name: 'eve' }] });
+    const { end, done } = run(wish([]), sight([spread]));
+    expect(done[0]).toMatchObject({ do: 'detach', entity: { kind: 'Role', name: 'checkout' } });
+    expect(end.shards).toEqual([]);
+  });
+
+  test('an unknown contribution keeps what is observed, and adds nothing', () => {
+    const observed = sight([shard(0, [arnOf('a'), arnOf('a', 'db-OLD'), arnOf('b')])]);
+    const { end } = run(wish([unknown('a')]), observed);
+    expect([...working(end)]).toEqual([arnOf('a'), arnOf('a', 'db-OLD')]);
+  });
+
+  test('of two users of one name, on two servers, one that is unknown keeps both', () => {
+    const observed = sight([shard(0, [arnOf('a'), arnOf('a', 'db-X')])]);
+    const leaving = { state: 'absent', username: 'a', arns: [arnOf('a', 'db-X')] } as const;
+    expect(changes(wish([unknown('a'), leaving]), observed)).toEqual([]);
+    expect([...working(run(wish([present('a'), leaving]), observed).end)]).toEqual([arnOf('a')]);
+  });
+
+  test('a partial view removes nothing, and repairs and adds', () => {
+    const observed = sight([shard(0, [arnOf('a'), arnOf('gone')], { attached: false })]);
+    const { end } = run(wish([present('b')], { complete: false }), observed);
+    expect([...working(end)].toSorted()).toEqual([arnOf('a'), arnOf('b'), arnOf('gone')]);
+    const leaving = { state: 'absent', username: 'a', arns: [arnOf('a')] } as const;
+    expect(changes(wish([leaving], { complete: false }), sight([shard(0, [arnOf('a')])]))).toEqual([]);
+  });
+
+  test('ending one user is not held up by a quota that another one needs', () => {
+    const full = fullShard(0);
+    const role = { exists: true, attachedPolicies: 10 } as const;
+    const stay = full.arns.slice(1).map(userOf);
+    const more = Array.from({ length: 60 }, (_, i) => present(`more${i}`));
+    let observed = sight([full], { role });
+    for (const change of changes(wish([...stay, ...more]), observed)) observed = after(observed, change);
+    expect(working(observed).has(full.arns[0] ?? '')).toBe(false);
+    expect(refusal(wish([...stay, ...more]), observed)).toBe('QuotaExceeded');
+  });
+
+  test("a stranger's policy of the next name does not hold up an ending either", () => {
+    const full = fullShard(0);
+    const foreign = [{ number: 1, policyARN: 'arn:aws:iam::111122223333:policy/iamdb/op/x' }];
+    const rest = [...full.arns.slice(1), ...Array.from({ length: 5 }, (_, i) => arnOf(`new-${i}`))].map(
+      userOf,
+    );
+    let observed = sight([full], { foreign });
+    for (const change of changes(wish(rest), observed)) observed = after(observed, change);
+    expect(working(observed).has(full.arns[0] ?? '')).toBe(false);
+    expect(refusal(wish(rest), observed)).toBe('ForeignPolicy');
+  });
+});
+
+describe('a policy written under another scope', () => {
+  const other = { tags: tagsOf({ operatorID: 'op', roleARN }, 'ns:payments') };
+  const observed = sight([shard(0, [arnOf('a'), arnOf('theirs')], other)]);
+
+  test('keeps what no contribution speaks of', () => {
+    expect(changes(wish([present('a')]), observed)).toEqual([]);
+  });
+
+  test('gives up what is absent on evidence', () => {
+    const leaving = { state: 'absent', username: 'a', arns: [arnOf('a')] } as const;
+    expect([...working(run(wish([leaving]), observed).end)]).toEqual([arnOf('theirs')]);
+  });
+
+  test('takes nothing new under its old scope: that gets a policy of its own', () => {
+    const { end, done } = run(wish([present('a'), present('new')]), observed);
+    expect(doing(done)).toEqual(['create', 'attach']);
+    expect(end.shards.map(({ arns }) => arns)).toEqual([[arnOf('a'), arnOf('theirs')], [arnOf('new')]]);
+  });
+
+  test("becomes today's once all that it holds is accounted for, before anything is added", () => {
+    const desired = wish([present('a'), unknown('theirs'), present('new')]);
+    const { end, done } = run(desired, observed);
+    expect(doing(done)).toEqual(['tag', 'write']);
+    expect(end.shards[0]?.tags[tagKeys.scope]).toBe('all');
+  });
+});
+
+describe('many users of one role', () => {
+  const thousand = Array.from({ length: 1000 }, (_, i) =>
+    present(`user_${String(i).padStart(12, '0')}`, 'cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ'),
+  );
+  const roomy = sight([], { quotas: { policySize: 6144, versions: 5, attachedPerRole: 20 } });
+
+  test('1,000 fit into 18 shards, none too long, and one more rewrites one of them', () => {
+    const { end } = run(wish(thousand), roomy);
+    expect(end.shards.length).toBe(18);
+    expect(working(end).size).toBe(1000);
+    for (const { arns } of end.shards) expect(documentSize(arns)).toBeLessThanOrEqual(6144);
+    const plan = changes(wish([...thousand, present('aaa')]), end);
+    expect(doing(plan)).toEqual(['write']);
+  });
+
+  test('a tenth leaving rewrites each shard at most once and moves nobody', () => {
+    const { end } = run(wish(thousand), roomy);
+    const plan = changes(wish(thousand.filter((_, i) => i % 10 > 0)), end);
+    expect(doing(plan).every((what) => what === 'write')).toBe(true);
+    expect(plan.every((change) => change.do !== 'write' || change.added.length === 0)).toBe(true);
+    expect(new Set(plan.map(({ policyARN }) => policyARN)).size).toBe(plan.length);
+  });
+
+  test('with room for 10 policies the first 10 shards work and the rest is refused', () => {
+    let observed = sight([]);
+    for (const change of changes(wish(thousand), observed)) observed = after(observed, change);
+    expect(observed.shards.length).toBe(10);
+    expect(refusal(wish(thousand), observed)).toBe('QuotaExceeded');
+  });
+
+  test('a gap in the numbers is filled', () => {
+    const shards = [fullShard(0), fullShard(2)];
+    const stay = shards.flatMap(({ arns }) => arns.map(userOf));
+    const [first] = changes(wish([...stay, present('z')]), sight(shards));
+    expect(first).toMatchObject({ do: 'create', number: 1 });
+  });
+});
+
+function fullShard(number: number): ReturnType<typeof shard> {
+  const arns: string[] = [];
+  for (let i = 0; ; i++) {
+    const next = arnOf(`s${number}_${String(i).padStart(30, '0')}`);
+    if (documentSize([...arns, next]) > 6144) return shard(number, arns);
+    arns.push(next);
+  }
+}
+
+function userOf(arn: string): DesiredPolicy['contributions'][number] {
+  return { state: 'present', username: arn.slice(arn.indexOf('/') + 1), arns: [arn] };
+}
+
+function tagsBut(key: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(tagsOf({ operatorID: 'op', roleARN }, 'all')).filter(([name]) => name !== key),
+  );
+}

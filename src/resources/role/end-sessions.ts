@@ -1,0 +1,65 @@
+// Ends the sessions of a role that may no longer log in, and looks until there are none.
+import { Failure } from '../../reconcile/kernel/failure.ts';
+import { questionOf, readRoles } from './observe.ts';
+import { refusals } from './refusals.ts';
+import type { ObservedRole } from './role.ts';
+import { ownStates, statementsFor } from './sql.ts';
+import {
+  closing,
+  commit,
+  explain,
+  type Hand,
+  isLockedOut,
+  must,
+  open,
+  readOf,
+  rollBack,
+} from './transaction.ts';
+
+/** A login that was under way when the role lost LOGIN may turn up after the first round. */
+const rounds = 3;
+const looks = 20;
+const pauseSeconds = 0.05;
+
+/** Undefined when the role changed under our hands. Throws a Failure when sessions stay. */
+export async function endSessions(hand: Hand, before: ObservedRole): Promise<ObservedRole | undefined> {
+  const { session, desired, server } = hand;
+  const { username } = desired;
+  const statements = statementsFor(
+    [{ do: 'end sessions' }],
+    { username, comment: before.role?.comment ?? '' },
+    '',
+  );
+  for (let round = 1; round <= rounds; round += 1) {
+    const attempt = await open(session, statements, closing(desired));
+    if (attempt.result === 'refused') {
+      const { sqlState } = attempt.refusal;
+      if (sqlState === ownStates.changed) return undefined;
+      if (sqlState === ownStates.stillMember) throw refusals.cannotEndSessions(session.admin, username);
+      throw explain({ server, session, username }, attempt.refusal, attempt.at);
+    }
+    // It took part in the role for a moment, and must not be left so.
+    if (server.authentication === 'Secret' && isLockedOut(attempt.rows)) {
+      await rollBack(session);
+      throw refusals.adminWouldLoseLogin(session.admin);
+    }
+    await commit(session);
+    const after = await lookUntilNone(hand);
+    if (after !== undefined) return after;
+  }
+  throw new Failure(
+    'unavailable',
+    'NotVisibleYet',
+    `Role "${username}" may no longer log in, but sessions of it have not ended yet; the operator tries again.`,
+  );
+}
+
+async function lookUntilNone({ session, desired }: Hand): Promise<ObservedRole | undefined> {
+  const reading = readRoles([questionOf(desired)]);
+  for (let look = 0; look < looks; look += 1) {
+    const pause = look === 0 ? '' : `SELECT pg_sleep(${pauseSeconds});\n`;
+    const after = readOf(must(await session.run('read', `${pause}${reading}`)));
+    if ((after.role?.sessions ?? 0) === 0) return after;
+  }
+  return undefined;
+}

@@ -1,0 +1,98 @@
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { formatMark, type Mark, mayEnd, mayKeep, parseMark } from './mark.ts';
+import type { RoleOwner } from './role.ts';
+
+const name = fc.string({ unit: 'binary', minLength: 1 });
+const names = fc.uniqueArray(name).map((all) => all.toSorted());
+const marks: fc.Arbitrary<Mark> = fc.record({
+  operatorID: name,
+  namespaceUID: name,
+  // As Kubernetes has them.
+  namespace: fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/),
+  name: fc.stringMatching(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/),
+  uid: name,
+  serverResourceID: name,
+  groups: names,
+  databases: names,
+});
+const example: Mark = {
+  operatorID: 'operator-1',
+  namespaceUID: 'namespace-1',
+  namespace: 'payments',
+  name: 'checkout',
+  uid: 'object-1',
+  serverResourceID: 'cluster-ABC',
+  groups: ['readers'],
+  databases: [],
+};
+const owner: RoleOwner = { ...example, trustedOperatorIDs: ['operator-0'] };
+
+it('is read back as it was written', () => {
+  fc.assert(
+    fc.property(marks, (mark) => {
+      expect(parseMark(formatMark(mark))).toEqual(mark);
+    }),
+  );
+});
+
+it('starts with words for whoever meets it', () => {
+  expect(formatMark(example)).toMatch(/^Kept by iamdb-operator for IamDatabaseUser payments\/checkout/);
+});
+
+it.each([
+  undefined,
+  '',
+  'the payroll batch user',
+  formatMark(example).slice(0, -1),
+  `${formatMark(example)} and more`,
+  formatMark(example).replace('Kept', 'kept'),
+  formatMark(example).replace('"v":1', '"v":2'),
+  formatMark(example).replace('"readers"', '7'),
+  formatMark(example).replace('"object-1"', '""'),
+  formatMark(example).replace(/\{.*/, '[]'),
+  formatMark(example).replace(/\{.*/, '{"v":1}'),
+])('is not seen in %j', (comment) => {
+  expect(parseMark(comment)).toBeUndefined();
+});
+
+it('is never seen in what nobody marked, whatever that is', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      expect(parseMark(text)).toBeUndefined();
+    }),
+  );
+});
+
+it.each<[string, Partial<Mark>, { keep: boolean; end: boolean }]>([
+  ['the object itself', {}, { keep: true, end: true }],
+  ['an earlier object of the same name', { uid: 'object-0' }, { keep: true, end: true }],
+  [
+    'the server that this one was restored from',
+    { serverResourceID: 'cluster-OLD' },
+    { keep: true, end: true },
+  ],
+  ['an earlier namespace of the same name', { namespaceUID: 'namespace-0' }, { keep: false, end: false }],
+  ['another object', { name: 'other' }, { keep: false, end: false }],
+  ['the same name in another namespace', { namespace: 'other' }, { keep: false, end: false }],
+  ['an unknown operator', { operatorID: 'operator-9' }, { keep: false, end: false }],
+  [
+    'a trusted operator in another cluster',
+    { operatorID: 'operator-0', namespaceUID: 'namespace-0' },
+    { keep: true, end: false },
+  ],
+  [
+    'another object of a trusted operator',
+    { operatorID: 'operator-0', name: 'other' },
+    { keep: false, end: false },
+  ],
+])('with the mark of %s', (_, changes, { keep, end }) => {
+  const mark = { ...example, ...changes };
+  expect(mayKeep(owner, mark)).toBe(keep);
+  expect(mayEnd(owner, mark)).toBe(end);
+});
+
+it('is nobodys without a mark', () => {
+  expect(mayKeep(owner, undefined)).toBe(false);
+  expect(mayEnd(owner, undefined)).toBe(false);
+});

@@ -1,0 +1,102 @@
+// The mark on a role (its COMMENT): whose it is, and what of its rights came from us.
+import type { RoleOwner } from './role.ts';
+
+export interface Mark {
+  readonly operatorID: string;
+  readonly namespaceUID: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly serverResourceID: string;
+  /** Memberships that we granted, sorted: only these are ever revoked. */
+  readonly groups: readonly string[];
+  /** Databases on which we granted CONNECT, sorted. */
+  readonly databases: readonly string[];
+}
+
+const version = 1;
+const shape = /^Kept by iamdb-operator for [^{]*(\{.*\})$/su;
+
+/** One text for one mark, so that marks can be compared as texts. */
+export function formatMark(mark: Mark): string {
+  const json = JSON.stringify({
+    v: version,
+    operator: mark.operatorID,
+    namespaceUID: mark.namespaceUID,
+    namespace: mark.namespace,
+    name: mark.name,
+    uid: mark.uid,
+    server: mark.serverResourceID,
+    groups: sorted(mark.groups),
+    databases: sorted(mark.databases),
+  });
+  return `Kept by iamdb-operator for IamDatabaseUser ${mark.namespace}/${mark.name}; this comment is how it knows its own: ${json}`;
+}
+
+/** Undefined for whatever is not a mark in full: a role with half a mark is nobody's that we know. */
+export function parseMark(comment: string | undefined): Mark | undefined {
+  const json = shape.exec(comment ?? '')?.[1];
+  if (json === undefined) return undefined;
+  let read: unknown;
+  try {
+    read = JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+  if (typeof read !== 'object' || read === null) return undefined;
+  const fields = new Map<string, unknown>(Object.entries(read));
+  if (fields.get('v') !== version) return undefined;
+  const operatorID = fields.get('operator');
+  const namespaceUID = fields.get('namespaceUID');
+  const namespace = fields.get('namespace');
+  const name = fields.get('name');
+  const uid = fields.get('uid');
+  const serverResourceID = fields.get('server');
+  const groups = fields.get('groups');
+  const databases = fields.get('databases');
+  if (!isName(operatorID) || !isName(namespaceUID) || !isName(namespace) || !isName(name)) return undefined;
+  if (!isName(uid) || !isName(serverResourceID) || !isNames(groups) || !isNames(databases)) return undefined;
+  return { operatorID, namespaceUID, namespace, name, uid, serverResourceID, groups, databases };
+}
+
+const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
+const isNames = (value: unknown): value is string[] => Array.isArray(value) && value.every(isName);
+const sorted = (names: readonly string[]) => [...new Set(names)].toSorted();
+
+/** The mark that a role of this owner carries. */
+export function markOf(owner: RoleOwner, groups: readonly string[], databases: readonly string[]): Mark {
+  const { operatorID, namespaceUID, namespace, name, uid, serverResourceID } = owner;
+  return {
+    operatorID,
+    namespaceUID,
+    namespace,
+    name,
+    uid,
+    serverResourceID,
+    groups: sorted(groups),
+    databases: sorted(databases),
+  };
+}
+
+/**
+ * Whether the owner may keep the role that carries this mark. A recreated object (another uid) of the same namespace
+ * takes its predecessor's role back, and so does a restored copy of the server (another resource id). A namespace of
+ * the same name but another uid is another tenant's. With a trusted operator's mark the namespace's uid cannot agree,
+ * as it comes from another cluster: namespace and name decide there.
+ */
+export function mayKeep(owner: RoleOwner, mark: Mark | undefined): mark is Mark {
+  if (mark === undefined || !sameObject(owner, mark)) return false;
+  if (mark.operatorID === owner.operatorID) return mark.namespaceUID === owner.namespaceUID;
+  return owner.trustedOperatorIDs.includes(mark.operatorID);
+}
+
+/**
+ * Whether the owner may end the role: only under its own operator's mark. Trust lets a role be taken over, which
+ * rewrites the mark; until then another cluster may be living on it.
+ */
+export function mayEnd(owner: RoleOwner, mark: Mark | undefined): mark is Mark {
+  return mark?.operatorID === owner.operatorID && mayKeep(owner, mark);
+}
+
+const sameObject = (owner: RoleOwner, mark: Mark) =>
+  mark.namespace === owner.namespace && mark.name === owner.name;

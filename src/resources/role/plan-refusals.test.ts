@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { formatMark, markOf, mayKeep } from './mark.ts';
+import {
+  applyStep,
+  blank,
+  type Granted,
+  type ModelRole,
+  type ModelServer,
+  none,
+  observe,
+} from './model-server.ts';
+import { absent, changesOf, owner, person, present, reasonOf, server, us } from './plan-fixtures.ts';
+import { planRole, stepsOf } from './plan.ts';
+import type { DesiredRole } from './role.ts';
+
+describe('a wish that cannot be fulfilled', () => {
+  const made = stepsOf(changesOf(present, server)).reduce(applyStep, server);
+  const withGroup = (name: string, never: string[], byNameOnly: string[] = []): ModelServer => ({
+    ...made,
+    groups: new Map([...made.groups, [name, { never, byNameOnly }]]),
+  });
+
+  it.each<[string, DesiredRole, ModelServer, string]>([
+    ['a reserved name', { ...present, username: 'rds_something' }, server, 'NameReserved'],
+    ['an admin of the server', { ...present, username: 'other_admin' }, server, 'NameReserved'],
+    ['our own admin', { ...present, username: 'iamdb_admin' }, server, 'NameReserved'],
+    ['a missing group', { ...present, memberOf: ['writers', 'nobodies'] }, made, 'GroupNotFound'],
+    ['a missing database', { ...present, connectDatabases: ['nowhere'] }, made, 'DatabaseNameNotFound'],
+    [
+      'itself as its group',
+      { ...present, memberOf: ['checkout'] },
+      withGroup('checkout', []),
+      'PrivilegedGroup',
+    ],
+    [
+      'a powerful group',
+      { ...present, memberOf: ['kings'] },
+      withGroup('kings', ['kings']),
+      'PrivilegedGroup',
+    ],
+    [
+      'a powerful group that is allowed by name',
+      { ...present, memberOf: ['kings'], literallyAllowedGroups: ['kings'] },
+      withGroup('kings', ['kings']),
+      'PrivilegedGroup',
+    ],
+    [
+      'an owner',
+      { ...present, memberOf: ['owners'] },
+      withGroup('owners', [], ['owners']),
+      'PrivilegedGroup',
+    ],
+    [
+      'an owner that is allowed by name',
+      { ...present, memberOf: ['owners'], literallyAllowedGroups: ['owners'] },
+      withGroup('owners', [], ['owners']),
+      'planned: mark, grant group, revoke group',
+    ],
+  ])('is refused as a whole: %s', (_, desired, state, expected) => {
+    expect(reasonOf(desired, state)).toBe(expected);
+  });
+
+  const reached = (iam: Granted): ModelServer => ({
+    ...made,
+    role: { ...(made.role ?? blank), iam, reachedBy: ['dba'] },
+  });
+
+  it('is refused while rds_iam would end the password logins of others, but not once it is there', () => {
+    expect(reasonOf(present, reached(none))).toBe('WouldLockOut');
+    expect(changesOf(present, reached(us))).toEqual([]);
+    expect(changesOf(present, reached(person))).toEqual([]);
+  });
+
+  it('takes a group that became powerful away first, if we granted it, and keeps the rest', () => {
+    const state = withGroup('writers', ['writers']);
+    const plan = changesOf({ ...present, connectionLimit: 9 }, state);
+    expect(plan.map((change) => change.do)).toEqual(['mark', 'revoke group']);
+    const after = stepsOf(plan).reduce(applyStep, state);
+    expect(after.role).toMatchObject({ login: true, limit: 5, iam: us });
+    expect(reasonOf(present, after)).toBe('PrivilegedGroup');
+  });
+
+  it('leaves a group that became powerful to whoever granted it', () => {
+    const state = withGroup('writers', ['writers']);
+    const role: ModelRole = {
+      ...(state.role ?? blank),
+      groups: new Map([['writers', person]]),
+      comment: formatMark(markOf(owner, [], ['orders'])),
+    };
+    expect(reasonOf(present, { ...state, role })).toBe('PrivilegedGroup');
+  });
+
+  it('says that a server without rds_iam is none of RDS', () => {
+    const plan = planRole(present, { ...observe(server, present), rdsIamExists: false });
+    expect(plan).toMatchObject({ refused: { reason: 'EngineNotSupported' } });
+  });
+
+  it('shows names from the server without what could hide or break a line', () => {
+    const plan = planRole({ ...present, memberOf: ['a\n\u202Eb'] }, observe(made, present));
+    expect(plan).toMatchObject({ refused: { message: expect.stringContaining('"a??b"') } });
+  });
+});
+
+describe('the plan', () => {
+  it('needs no CONNECT of its own where a group brings it', () => {
+    const state = { ...server, databases: new Map([['orders', { byPublic: false, byGroups: ['writers'] }]]) };
+    expect(changesOf(present, state).map((change) => change.do)).toEqual([
+      'create',
+      'mark',
+      'grant rds_iam',
+      'grant group',
+    ]);
+  });
+
+  it('grants a group that it is in only as its administrator', () => {
+    const observed = observe(stepsOf(changesOf(present, server)).reduce(applyStep, server), present);
+    const role = observed.role && {
+      ...observed.role,
+      memberships: observed.role.memberships.map((membership) => ({
+        ...membership,
+        usable: false,
+        byUs: false,
+      })),
+    };
+    expect(planRole(present, { ...observed, role })).toEqual([{ do: 'grant group', group: 'writers' }]);
+  });
+
+  it('ends in four transactions', () => {
+    const made = stepsOf(changesOf(present, server)).reduce(applyStep, server);
+    const state = { ...made, role: { ...(made.role ?? blank), sessions: 1 } };
+    expect(stepsOf(changesOf(absent, state)).map((step) => step.map((change) => change.do))).toEqual([
+      ['end access'],
+      ['end sessions'],
+      ['mark', 'revoke group', 'revoke connect'],
+      ['drop'],
+    ]);
+  });
+
+  it('may take over from a trusted operator, but not end what that one keeps', () => {
+    const mark = { ...markOf(owner, [], []), operatorID: 'operator-0', namespaceUID: 'elsewhere' };
+    const state = { ...server, role: { ...blank, comment: formatMark(mark) } };
+    expect(changesOf(present, state)[0]).toMatchObject({ do: 'mark', mark: { operatorID: 'operator-1' } });
+    expect(changesOf(absent, state)).toEqual([]);
+    expect(mayKeep({ ...owner, namespace: 'other' }, mark)).toBe(false);
+  });
+});

@@ -1,0 +1,194 @@
+// The decision what to change about a role, and in which order.
+import { whyNotUsername } from '../../api/username.ts';
+import type { Plan } from '../../reconcile/kernel/converge.ts';
+import { formatMark, markOf, mayEnd, mayKeep, type Mark } from './mark.ts';
+import { refusals, type Refused } from './refusals.ts';
+import type {
+  AbsentRole,
+  DesiredRole,
+  ExistingRole,
+  GroupPower,
+  Membership,
+  ObservedRole,
+  PresentRole,
+  RoleChange,
+} from './role.ts';
+
+/**
+ * Wished for: the role as declared, or no role of ours. What others granted is never revoked, and a role that is not
+ * ours is not touched. A wish that is impossible in one part is refused as a whole: what works stays as it is. The one
+ * exception: a membership of ours in a group that became powerful is taken away before anything else is judged.
+ */
+export function planRole(desired: DesiredRole, observed: ObservedRole): Plan<RoleChange> {
+  return desired.ensure === 'absent' ? planAbsent(desired, observed) : planPresent(desired, observed);
+}
+
+function planPresent(desired: PresentRole, observed: ObservedRole): Plan<RoleChange> {
+  const { role } = observed;
+  const unfit = judgeName(desired, observed);
+  if (unfit !== undefined) return { refused: unfit };
+  if (role !== undefined && !mayKeep(desired.owner, role.mark)) {
+    return { refused: refusals.notOurs(desired, role.mark) };
+  }
+  const dangerous = role === undefined ? [] : takeBackPower(desired, role, observed);
+  if (dangerous.length > 0) return dangerous;
+  const impossible = judgeWish(desired, observed);
+  if (impossible !== undefined) return { refused: impossible };
+  return role === undefined ? create(desired, observed) : repair(desired, role, observed);
+}
+
+function judgeName(desired: PresentRole, observed: ObservedRole): Refused {
+  const why = whyNotUsername(desired.username);
+  if (why !== undefined) return refusals.nameReserved(desired.username, why);
+  if (desired.username === observed.admin || desired.reservedUsernames.includes(desired.username)) {
+    return refusals.nameReserved(desired.username, "it is the operator's admin on this server");
+  }
+  return observed.rdsIamExists ? undefined : refusals.noRdsIam();
+}
+
+function judgeWish(desired: PresentRole, observed: ObservedRole): Refused {
+  for (const group of desired.memberOf) {
+    const facts = observed.groups.find((other) => other.group === group);
+    if (facts?.exists !== true) return refusals.groupNotFound(group);
+    const powerful = forbidden(group, facts.power, desired);
+    if (group === desired.username || powerful.length > 0) return refusals.privilegedGroup(group, powerful);
+  }
+  for (const database of desired.connectDatabases) {
+    const facts = observed.databases.find((other) => other.database === database);
+    if (facts?.exists !== true) return refusals.databaseNameNotFound(database);
+  }
+  const locked = observed.role?.passwordLoginsThatReachIt ?? [];
+  if (locked.length > 0 && !isDirectMember(observed.role))
+    return refusals.wouldLockOut(desired.username, locked);
+  return undefined;
+}
+
+/** What forbids a group, given what the database's owner allows by name. */
+function forbidden(group: string, power: GroupPower, desired: PresentRole): readonly string[] {
+  const named = desired.literallyAllowedGroups.includes(group);
+  return named ? power.never : [...power.never, ...power.byNameOnly];
+}
+
+function takeBackPower(
+  desired: PresentRole,
+  role: ExistingRole,
+  observed: ObservedRole,
+): readonly RoleChange[] {
+  const lost = ourMemberships(role, observed).filter(
+    ({ group, power }) => forbidden(group, power, desired).length > 0,
+  );
+  if (lost.length === 0 || role.mark === undefined) return [];
+  const groups = lost.map(({ group }) => group);
+  const left = role.mark.groups.filter((group) => !groups.includes(group));
+  return [
+    { do: 'mark', mark: { ...role.mark, groups: left } },
+    ...groups.map((group): RoleChange => ({ do: 'revoke group', group, ifPossible: false })),
+  ];
+}
+
+function create(desired: PresentRole, observed: ObservedRole): readonly RoleChange[] {
+  const groups = sorted(desired.memberOf);
+  const databases = missingConnects(desired, observed, groups);
+  return [
+    { do: 'create', connectionLimit: desired.connectionLimit },
+    { do: 'mark', mark: markOf(desired.owner, groups, databases) },
+    { do: 'grant rds_iam' },
+    ...groups.map((group): RoleChange => ({ do: 'grant group', group })),
+    ...databases.map((database): RoleChange => ({ do: 'grant connect', database })),
+  ];
+}
+
+function repair(desired: PresentRole, role: ExistingRole, observed: ObservedRole): readonly RoleChange[] {
+  const ours = ourMemberships(role, observed).map(({ group }) => group);
+  const granted = sorted(desired.memberOf).filter((group) => !isMember(role, group));
+  const revoked = ours.filter((group) => !desired.memberOf.includes(group));
+  const connects = missingConnects(desired, observed, granted);
+  const ourConnects = role.mark?.databases.filter((database) => role.connectGrants.includes(database)) ?? [];
+  const revokedConnects = ourConnects.filter((database) => !desired.connectDatabases.includes(database));
+  const mark = markOf(
+    desired.owner,
+    [...ours.filter((group) => !revoked.includes(group)), ...granted],
+    [...ourConnects.filter((database) => !revokedConnects.includes(database)), ...connects],
+  );
+  const { connectionLimit: limit } = desired;
+  return [
+    ...(isSameMark(role.mark, mark) ? [] : [{ do: 'mark', mark } as const]),
+    ...(role.login ? [] : [{ do: 'allow login' } as const]),
+    ...(role.connectionLimit === limit ? [] : [{ do: 'limit connections', limit } as const]),
+    ...(isDirectMember(role) ? [] : [{ do: 'grant rds_iam' } as const]),
+    ...granted.map((group): RoleChange => ({ do: 'grant group', group })),
+    ...connects.map((database): RoleChange => ({ do: 'grant connect', database })),
+    ...revoked.map((group): RoleChange => ({ do: 'revoke group', group, ifPossible: false })),
+    ...revokedConnects.map((database): RoleChange => ({ do: 'revoke connect', database })),
+  ];
+}
+
+/** Databases without CONNECT, but for those that the groups about to be granted bring. */
+function missingConnects(
+  desired: PresentRole,
+  observed: ObservedRole,
+  granted: readonly string[],
+): readonly string[] {
+  return sorted(desired.connectDatabases).filter((database) => {
+    const facts = observed.databases.find((other) => other.database === database);
+    return facts?.held !== true && facts?.throughGroups.some((group) => granted.includes(group)) !== true;
+  });
+}
+
+/**
+ * A role of ours ends in this order, a transaction each: no login and no rds_iam; no sessions; nothing of ours granted;
+ * dropped. One that cannot be dropped because something hangs on it is kept as it is then: disabled and marked.
+ */
+function planAbsent(desired: AbsentRole, observed: ObservedRole): readonly RoleChange[] {
+  const { role } = observed;
+  if (role === undefined || !mayEnd(desired.owner, role.mark)) return [];
+  const { mark } = role;
+  const groups = ourMemberships(role, observed).map(({ group }) => group);
+  const databases = mark.databases.filter((database) => role.connectGrants.includes(database));
+  const empty = markOf(desired.owner, [], []);
+  // Then everything before was tried as well.
+  const isHeld = role.heldBy !== undefined;
+  const isWithdrawn = mark.groups.length === 0 && mark.databases.length === 0;
+  return [
+    ...(role.login || (role.rdsIam.ours && !isHeld) ? [{ do: 'end access' } as const] : []),
+    ...(role.sessions > 0 ? [{ do: 'end sessions' } as const] : []),
+    ...(isWithdrawn ? [] : [{ do: 'mark', mark: empty } as const]),
+    ...groups.map((group): RoleChange => ({ do: 'revoke group', group, ifPossible: true })),
+    ...databases.map((database): RoleChange => ({ do: 'revoke connect', database })),
+    ...(isHeld ? [] : [{ do: 'drop' } as const]),
+  ];
+}
+
+/**
+ * The memberships that the mark records and that are still ours. Up to PostgreSQL 15 a REVOKE takes a membership
+ * whoever granted it, so the grantor decides; from 16 on the server itself keeps the grants of others apart.
+ */
+function ourMemberships(role: ExistingRole, observed: ObservedRole): readonly Membership[] {
+  const ours = role.memberships.filter(
+    ({ group, byUs }) =>
+      role.mark?.groups.includes(group) === true && (byUs || observed.serverVersion >= 160_000),
+  );
+  return [...new Map(ours.map((membership) => [membership.group, membership])).values()];
+}
+
+const isMember = (role: ExistingRole, group: string) =>
+  role.memberships.some((membership) => membership.group === group && membership.usable);
+const isDirectMember = (role: ExistingRole | undefined) =>
+  role?.rdsIam.ours === true || role?.rdsIam.others === true;
+const isSameMark = (mark: Mark | undefined, other: Mark) =>
+  mark !== undefined && formatMark(mark) === formatMark(other);
+const sorted = (names: readonly string[]) => [...new Set(names)].toSorted();
+
+/** What may run as one transaction: between two steps the first has to be committed. */
+export function stepsOf(changes: readonly RoleChange[]): readonly (readonly RoleChange[])[] {
+  const steps: RoleChange[][] = [];
+  for (const change of changes) {
+    const last = steps.at(-1);
+    if (last === undefined || standsAlone(change) || last.some(standsAlone)) steps.push([change]);
+    else last.push(change);
+  }
+  return steps;
+}
+
+const standsAlone = (change: RoleChange) =>
+  change.do === 'end access' || change.do === 'end sessions' || change.do === 'drop';

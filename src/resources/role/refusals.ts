@@ -1,0 +1,140 @@
+// Why a role cannot or must not be as it is wished, in words for the person who has to mend it.
+import { Failure } from '../../reconcile/kernel/failure.ts';
+import type { Mark } from './mark.ts';
+import type { PresentRole } from './role.ts';
+
+export type Refused = Failure | undefined;
+
+/** A name from the server or from a spec, made fit to be shown. */
+export function shown(name: string): string {
+  const clean = name.replaceAll(/[^\p{L}\p{N} _.@$:/+-]/gu, '?');
+  return clean.length > 63 ? `${clean.slice(0, 60)}...` : clean;
+}
+
+/** A text of several lines from the server, made fit to be shown. */
+export const oneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '?').trim())
+    .filter((line) => line !== '')
+    .join('; ');
+
+const list = (names: readonly string[]) => {
+  const first = names.slice(0, 5).map((name) => `"${shown(name)}"`);
+  return names.length > 5 ? `${first.join(', ')} and ${names.length - 5} more` : first.join(', ');
+};
+
+export const refusals = {
+  nameReserved: (username: string, why: string) =>
+    new Failure('invalid', 'NameReserved', `User name "${shown(username)}" cannot be used: ${why}.`),
+
+  noRdsIam: () =>
+    new Failure(
+      'missing',
+      'EngineNotSupported',
+      'The server has no role rds_iam, so it is not an RDS or Aurora PostgreSQL with IAM authentication.',
+    ),
+
+  notOurs(desired: PresentRole, mark: Mark | undefined) {
+    const { username, owner } = desired;
+    const whose =
+      mark === undefined
+        ? 'carries no mark of this operator'
+        : mark.operatorID === owner.operatorID
+          ? mark.namespace === owner.namespace && mark.name === owner.name
+            ? 'was made for an earlier namespace of the same name'
+            : `is kept for IamDatabaseUser ${shown(mark.namespace)}/${shown(mark.name)}`
+          : 'is kept by another operator';
+    return new Failure(
+      'conflict',
+      'RoleNotOurs',
+      `Role "${username}" exists on the server and ${whose}. Use another user name, or drop the role if nobody needs it.`,
+    );
+  },
+
+  groupNotFound: (group: string) =>
+    new Failure(
+      'missing',
+      'GroupNotFound',
+      `There is no role "${shown(group)}" on the server. CREATE ROLE "${shown(group)}" NOLOGIN; or remove it from memberOf.`,
+    ),
+
+  privilegedGroup: (group: string, powerful: readonly string[]) =>
+    new Failure(
+      'invalid',
+      'PrivilegedGroup',
+      powerful.length === 0
+        ? `"${shown(group)}" is the user itself. Remove it from memberOf.`
+        : `Group "${shown(group)}" is or reaches ${list(powerful)}, which is never granted this way. Remove it from memberOf.`,
+    ),
+
+  databaseNameNotFound: (database: string) =>
+    new Failure(
+      'missing',
+      'DatabaseNameNotFound',
+      `There is no database "${shown(database)}" on the server. Create it, or remove it from connectDatabases.`,
+    ),
+
+  wouldLockOut: (username: string, roles: readonly string[]) =>
+    new Failure(
+      'conflict',
+      'WouldLockOut',
+      `rds_iam on "${username}" would end the password logins of ${list(roles)}, which are members of it. REVOKE "${username}" FROM them first.`,
+    ),
+
+  adminWouldLoseLogin: (admin: string) =>
+    new Failure(
+      'denied',
+      'AdminWouldLoseLogin',
+      `Nothing was changed: admin "${shown(admin)}" logs in by password, and as a member of rds_iam it no longer could. Use an IAM admin: CREATE ROLE iamdb_admin LOGIN CREATEROLE; GRANT rds_iam TO iamdb_admin WITH ADMIN OPTION;`,
+    ),
+
+  adminNearlyLostLogin: (admin: string, username: string) =>
+    new Failure(
+      'denied',
+      'AdminWouldLoseLogin',
+      `Somebody made admin "${shown(admin)}" a member of "${username}" while it was granted rds_iam, which would have ended the admin's password login: what this operator granted was revoked again. REVOKE "${username}" FROM "${shown(admin)}";`,
+    ),
+
+  missingCreateRole: (admin: string) =>
+    new Failure(
+      'denied',
+      'MissingCreateRole',
+      `Admin "${shown(admin)}" may not create roles. ALTER ROLE "${shown(admin)}" CREATEROLE;`,
+    ),
+
+  missingAdminOption: (admin: string, role: string) =>
+    new Failure(
+      'denied',
+      'MissingAdminOption',
+      `Admin "${shown(admin)}" may not grant "${shown(role)}". GRANT "${shown(role)}" TO "${shown(admin)}" WITH ADMIN OPTION;`,
+    ),
+
+  missingGrantOption: (admin: string, username: string, database: string) =>
+    new Failure(
+      'denied',
+      'MissingGrantOption',
+      `Admin "${shown(admin)}" may not grant CONNECT on database "${shown(database)}", and "${username}" does not have it otherwise. As the database's owner: GRANT CONNECT ON DATABASE "${shown(database)}" TO "${username}";`,
+    ),
+
+  notAdministrable: (admin: string, username: string) =>
+    new Failure(
+      'denied',
+      'RolesNotAdministrable',
+      `Admin "${shown(admin)}" may not alter, comment on or drop role "${username}". It needs CREATEROLE, and from PostgreSQL 16 on ADMIN OPTION on the role.`,
+    ),
+
+  rehearsalRoleExists: (username: string) =>
+    new Failure(
+      'conflict',
+      'RolesNotAdministrable',
+      `Role "${username}" exists, which the rehearsal makes and rolls back. DROP ROLE "${username}";`,
+    ),
+
+  cannotEndSessions: (admin: string, username: string) =>
+    new Failure(
+      'denied',
+      'RolesNotAdministrable',
+      `Admin "${shown(admin)}" may not end the sessions of "${username}": it may neither act as that role nor as pg_signal_backend.`,
+    ),
+} as const;

@@ -1,0 +1,148 @@
+// What a database role should be, what it is, and the changes that lead from the one to the other.
+import type { Mark } from './mark.ts';
+
+/** The IamDatabaseUser that a role belongs to, and by whose hand. */
+export interface RoleOwner {
+  readonly operatorID: string;
+  /** Operators whose roles may be taken over, as when moving to a new cluster. */
+  readonly trustedOperatorIDs: readonly string[];
+  readonly namespaceUID: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly serverResourceID: string;
+}
+
+export interface PresentRole {
+  readonly ensure: 'present';
+  readonly username: string;
+  readonly owner: RoleOwner;
+  readonly memberOf: readonly string[];
+  /** Groups that the owner of the database lists by name: those may own schemas or databases, or be or reach a `pg_*`. */
+  readonly literallyAllowedGroups: readonly string[];
+  /** -1 is no limit. */
+  readonly connectionLimit: number;
+  readonly connectDatabases: readonly string[];
+  /** The admins of every IamDatabase on this server. */
+  readonly reservedUsernames: readonly string[];
+}
+
+export interface AbsentRole {
+  readonly ensure: 'absent';
+  readonly username: string;
+  readonly owner: RoleOwner;
+}
+
+export type DesiredRole = PresentRole | AbsentRole;
+
+export interface ObservedRole {
+  /** As in `server_version_num`: 170004 is 17.4. */
+  readonly serverVersion: number;
+  /** Who logged in to look: the operator's admin. */
+  readonly admin: string;
+  /** Whether the server knows IAM authentication at all. */
+  readonly rdsIamExists: boolean;
+  readonly role: ExistingRole | undefined;
+  /** Each wished group. */
+  readonly groups: readonly GroupFacts[];
+  /** Each wished database. */
+  readonly databases: readonly DatabaseFacts[];
+}
+
+export interface ExistingRole {
+  readonly login: boolean;
+  readonly connectionLimit: number;
+  /** The comment as it stands; `mark` is what it says if it is a mark. */
+  readonly comment: string | undefined;
+  readonly mark: Mark | undefined;
+  /** Rows of pg_auth_members with this role as the member, rds_iam left out. */
+  readonly memberships: readonly Membership[];
+  readonly rdsIam: RdsIam;
+  /** Databases on which CONNECT is granted to this very role, by whomever. */
+  readonly connectGrants: readonly string[];
+  /** Roles that log in by password today and reach this role: rds_iam on it would end that. The admin is not among them. */
+  readonly passwordLoginsThatReachIt: readonly string[];
+  /** Counted only while access is being ended. */
+  readonly sessions: number;
+  /** Why the server refused to drop it, in its words; undefined while that was not tried. */
+  readonly heldBy: string | undefined;
+}
+
+export interface RdsIam {
+  /** A membership that a REVOKE of ours takes away. */
+  readonly ours: boolean;
+  /** A direct membership that somebody else granted and only they can revoke. */
+  readonly others: boolean;
+  /** Through a group. */
+  readonly indirect: boolean;
+}
+
+export interface Membership {
+  readonly group: string;
+  /** Whether we granted it, or a role that our admin acts as. */
+  readonly byUs: boolean;
+  /** Whether it gives the group's privileges; from PostgreSQL 16 on a membership may be for its ADMIN OPTION only. */
+  readonly usable: boolean;
+  readonly power: GroupPower;
+}
+
+/** What makes a group more than a group, found in it and in every role it reaches. */
+export interface GroupPower {
+  /** Roles that are never granted, whoever allows it. */
+  readonly never: readonly string[];
+  /** Roles that are granted only where the group is allowed by name: `pg_*`, owners of schemas and databases. */
+  readonly byNameOnly: readonly string[];
+}
+
+export interface GroupFacts {
+  readonly group: string;
+  readonly exists: boolean;
+  readonly power: GroupPower;
+}
+
+export interface DatabaseFacts {
+  readonly database: string;
+  readonly exists: boolean;
+  /** Whether the role has CONNECT, by PUBLIC, through groups or directly; for a missing role whether PUBLIC has it. */
+  readonly held: boolean;
+  /** Wished groups that have it. */
+  readonly throughGroups: readonly string[];
+}
+
+export type RoleChange =
+  | { readonly do: 'create'; readonly connectionLimit: number }
+  | { readonly do: 'mark'; readonly mark: Mark }
+  | { readonly do: 'allow login' }
+  | { readonly do: 'limit connections'; readonly limit: number }
+  | { readonly do: 'grant rds_iam' }
+  | { readonly do: 'grant group'; readonly group: string }
+  /** `ifPossible`: where the role ends, a right that the admin lost must not hold that up. */
+  | { readonly do: 'revoke group'; readonly group: string; readonly ifPossible: boolean }
+  | { readonly do: 'grant connect'; readonly database: string }
+  | { readonly do: 'revoke connect'; readonly database: string }
+  /** NOLOGIN and no rds_iam. */
+  | { readonly do: 'end access' }
+  | { readonly do: 'end sessions' }
+  | { readonly do: 'drop' };
+
+/** Changes that give somebody something: a transaction with one of them ends with the lock-out guard. */
+export function gives(change: RoleChange): boolean {
+  switch (change.do) {
+    case 'create':
+    case 'grant rds_iam':
+    case 'grant group':
+    case 'grant connect':
+      return true;
+    case 'mark':
+    case 'allow login':
+    case 'limit connections':
+    case 'revoke group':
+    case 'revoke connect':
+    case 'end access':
+    case 'end sessions':
+    case 'drop':
+      return false;
+    default:
+      return change satisfies never;
+  }
+}

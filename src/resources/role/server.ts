@@ -1,0 +1,43 @@
+// What the role needs of a PostgreSQL server: one batched question, and a session to hold.
+import type { Failure } from '../../reconcile/kernel/failure.ts';
+
+export interface RoleServer {
+  /** How the admin logs in: whoever does it by password must never become a member of rds_iam. */
+  readonly authentication: 'IAM' | 'Secret';
+  /**
+   * The answer for one item: `question` makes a query with a row `n, answer` for each item, n counting from 1. What is
+   * asked at about the same time with the same function travels as one query. Throws a Failure.
+   */
+  ask<Item>(question: Question<Item>, item: Item, signal: AbortSignal): Promise<unknown>;
+  /**
+   * One session for as long as `work` runs. A transaction left open ends with it. Throws a Failure when there is no
+   * session, or when it breaks on the way: then nothing is known about a COMMIT that was sent.
+   */
+  hold<T>(work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+export type Question<Item> = (items: readonly Item[]) => string;
+
+export interface Session {
+  /** `session_user`, which is also `current_user`. */
+  readonly admin: string;
+  /** As the server calls itself, for example 17.4. */
+  readonly serverVersion: string;
+  /**
+   * Statements in one round trip; the rows of the last that has any. A refusal by the server is a value, as it may be
+   * what one expects. `write` asks first whether this process may still write.
+   */
+  run(kind: 'read' | 'write', sql: string): Promise<Answer>;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export type Answer = { readonly rows: readonly Row[] } | { readonly refused: ServerRefusal };
+
+export interface ServerRefusal {
+  readonly sqlState: string;
+  /** What hangs on a role that cannot be dropped, in the server's words; clipped. */
+  readonly detail: string | undefined;
+  /** What it means where nothing more is known of the statement. */
+  readonly failure: Failure;
+}

@@ -1,0 +1,192 @@
+// Changes as statements: quoting, the transaction around them, and the guard against lock-outs.
+import type { RoleChange } from './role.ts';
+
+/** What a statement needs of the admin, for the message when the server refuses it. */
+export type Needs =
+  | { readonly needs: 'nothing' }
+  | { readonly needs: 'create roles' }
+  | { readonly needs: 'administer the role' }
+  | { readonly needs: 'grant'; readonly group: string }
+  | { readonly needs: 'grant connect'; readonly database: string }
+  | { readonly needs: 'end sessions' };
+
+export type Statement = Needs & { readonly sql: string };
+
+/** SQLSTATEs of our own; classes that begin with I are free for it (SQL standard, "implementation-defined"). */
+export const ownStates = {
+  /** The mark, or the role, is no longer as it was read. */
+  changed: 'IA001',
+  sessionsRemain: 'IA002',
+  stillMember: 'IA003',
+  /** A password login reaches the role by now. */
+  wouldLockOut: 'IA004',
+} as const;
+
+/** Doubled quotes are all that can end a quoted identifier; NUL cannot be sent at all. */
+export function identifier(name: string): string {
+  if (name === '' || name.includes('\0')) throw new Error('not a PostgreSQL identifier');
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** With a backslash in it as E'', so that it means the same whatever standard_conforming_strings says. */
+export function literal(text: string): string {
+  if (text.includes('\0')) throw new Error('not a PostgreSQL string');
+  const quoted = `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
+  return text.includes('\\') ? `E${quoted}` : quoted;
+}
+
+export const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+
+const free = (sql: string): Statement => ({ needs: 'nothing', sql });
+const administer = (sql: string): Statement => ({ needs: 'administer the role', sql });
+const plpgsql = (body: string) => `DO LANGUAGE plpgsql ${literal(body)}`;
+
+/**
+ * Held until the transaction ends. Such locks are per database and roles per server, so all of this runs in the one
+ * database `postgres`. GRANT ON DATABASE rewrites one row for all users: without a lock concurrent ones fail.
+ */
+function lock(what: 'role' | 'database', name: string): Statement {
+  const lockClass = 0x69_61_6d_64; // "iamd"
+  return free(`SELECT pg_advisory_xact_lock(${lockClass}, hashtext(${literal(`${what}:${name}`)}))`);
+}
+
+/** Raises unless the role still carries the comment that the plan was made upon: somebody else may have been quicker. */
+function fence(username: string, comment: string): Statement {
+  return free(
+    plpgsql(`BEGIN
+      IF (SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = ${literal(username)})
+        IS DISTINCT FROM ${literal(comment)}
+      THEN RAISE EXCEPTION 'the role changed' USING ERRCODE = '${ownStates.changed}'; END IF;
+    END`),
+  );
+}
+
+export interface Fenced {
+  readonly username: string;
+  /** As observed; undefined where the role is to be created. */
+  readonly comment: string | undefined;
+}
+
+/**
+ * The statements of one step, without BEGIN and COMMIT. Each starts by writing the comment, new or as it was: that
+ * needs the same right as ending access later, so that nothing is granted which could not be taken back.
+ * Grants come in one fixed order, as each locks the granted role until the end.
+ */
+export function statementsFor(
+  changes: readonly RoleChange[],
+  { username, comment }: Fenced,
+  mark: string,
+): Statement[] {
+  const databases = changes.flatMap((change) =>
+    change.do === 'grant connect' || change.do === 'revoke connect' ? [change.database] : [],
+  );
+  const creation = changes.filter((change) => change.do === 'create');
+  const others = changes.filter((change) => change.do !== 'create');
+  return [
+    lock('role', username),
+    ...databases.toSorted().map((database) => lock('database', database)),
+    ...(comment === undefined ? [] : [fence(username, comment)]),
+    ...(comment !== undefined && changes.some((change) => change.do === 'grant rds_iam')
+      ? [free(plpgsql(spare(username)))]
+      : []),
+    ...creation.flatMap((change) => statements(change, username)),
+    ...(creation.length > 0 || changes.some((change) => change.do !== 'drop' && change.do !== 'end sessions')
+      ? [administer(`COMMENT ON ROLE ${identifier(username)} IS ${literal(mark)}`)]
+      : []),
+    ...others.flatMap((change) => statements(change, username)),
+  ];
+}
+
+function statements(change: RoleChange, username: string): readonly Statement[] {
+  const user = identifier(username);
+  switch (change.do) {
+    case 'create':
+      return [
+        {
+          needs: 'create roles',
+          sql: `CREATE ROLE ${user} LOGIN CONNECTION LIMIT ${Math.trunc(change.connectionLimit)}`,
+        },
+      ];
+    case 'mark':
+      return [];
+    case 'allow login':
+      return [administer(`ALTER ROLE ${user} LOGIN`)];
+    case 'limit connections':
+      return [administer(`ALTER ROLE ${user} CONNECTION LIMIT ${Math.trunc(change.limit)}`)];
+    case 'grant rds_iam':
+      return [{ needs: 'grant', group: 'rds_iam', sql: `GRANT rds_iam TO ${user}` }];
+    case 'grant group':
+      return [{ needs: 'grant', group: change.group, sql: `GRANT ${identifier(change.group)} TO ${user}` }];
+    case 'revoke group': {
+      const sql = `REVOKE ${identifier(change.group)} FROM ${user}`;
+      return change.ifPossible ? [free(ifPossible(sql))] : [{ needs: 'grant', group: change.group, sql }];
+    }
+    case 'grant connect': {
+      const { database } = change;
+      const sql = `GRANT CONNECT ON DATABASE ${identifier(database)} TO ${user}`;
+      return [{ needs: 'grant connect', database, sql }];
+    }
+    case 'revoke connect':
+      return [free(ifPossible(`REVOKE CONNECT ON DATABASE ${identifier(change.database)} FROM ${user}`))];
+    case 'end access':
+      // NOLOGIN first: between the two, a password that somebody set would come back to life.
+      return [administer(`ALTER ROLE ${user} NOLOGIN`), free(ifPossible(`REVOKE rds_iam FROM ${user}`))];
+    case 'end sessions':
+      return [{ needs: 'end sessions', sql: plpgsql(terminate(username)) }];
+    case 'drop':
+      return [free(plpgsql(unused(username))), administer(`DROP ROLE ${user}`)];
+    default:
+      return change satisfies never;
+  }
+}
+
+/** A right that was lost, or a thing that is gone, must not hold up the rest; what happened is read back. */
+const ifPossible = (sql: string) =>
+  plpgsql(
+    `BEGIN ${sql}; EXCEPTION WHEN insufficient_privilege OR undefined_object OR invalid_catalog_name THEN NULL; END`,
+  );
+
+/** Raises if a role that logs in by password reaches the user: rds_iam would end that. The admin has the guard. */
+const spare = (username: string) => `BEGIN
+      IF EXISTS (
+        WITH RECURSIVE down AS (
+          SELECT m.member FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE r.rolname = ${literal(username)}
+          UNION SELECT m.member FROM down JOIN pg_auth_members m ON m.roleid = down.member
+        )
+        SELECT FROM down JOIN pg_roles r ON r.oid = down.member
+        WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> session_user AND NOT pg_has_role(r.oid, 'rds_iam', 'MEMBER')
+      ) THEN RAISE EXCEPTION 'password logins reach the role' USING ERRCODE = '${ownStates.wouldLockOut}'; END IF;
+    END`;
+
+/**
+ * To end a session one must be able to act as its role. Membership is taken only where it is not there already, as
+ * otherwise the REVOKE would take away what somebody else granted; and never in a role that is in rds_iam, which would
+ * make the admin a member as well.
+ */
+const terminate = (username: string) => `DECLARE
+      target oid := (SELECT oid FROM pg_roles WHERE rolname = ${literal(username)});
+      joined boolean := NOT pg_has_role(current_user, target, 'USAGE')
+        AND NOT pg_has_role(current_user, 'pg_signal_backend', 'USAGE');
+    BEGIN
+      IF joined AND NOT pg_has_role(session_user, 'rds_iam', 'MEMBER') AND pg_has_role(target, 'rds_iam', 'MEMBER')
+      THEN RAISE EXCEPTION 'still a member of rds_iam' USING ERRCODE = '${ownStates.stillMember}'; END IF;
+      IF joined AND current_setting('server_version_num')::integer >= 160000
+      THEN EXECUTE ${literal(`GRANT ${identifier(username)} TO CURRENT_USER WITH INHERIT TRUE`)};
+      ELSIF joined THEN GRANT ${identifier(username)} TO CURRENT_USER; END IF;
+      PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = target;
+      IF joined THEN REVOKE ${identifier(username)} FROM CURRENT_USER; END IF;
+    END`;
+
+const unused = (username: string) => `BEGIN
+      IF EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(username)} AND rolcanlogin)
+      THEN RAISE EXCEPTION 'the role may log in again' USING ERRCODE = '${ownStates.changed}'; END IF;
+      IF EXISTS (SELECT FROM pg_stat_activity JOIN pg_roles r ON r.oid = usesysid WHERE r.rolname = ${literal(username)})
+      THEN RAISE EXCEPTION 'sessions remain' USING ERRCODE = '${ownStates.sessionsRemain}'; END IF;
+    END`;
+
+/**
+ * Whether who logged in is a member of rds_iam, however indirectly; `current_user` might be somebody else. A server
+ * without rds_iam locks nobody out.
+ */
+export const guard = `COALESCE((SELECT pg_has_role(session_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'), false)`;
+export const readGuard = `SELECT ${guard} AS locked_out`;

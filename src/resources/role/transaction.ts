@@ -1,0 +1,133 @@
+// Runs statements as a transaction that stays open for judgement, and finds out which statement was refused.
+import type { Failure } from '../../reconcile/kernel/failure.ts';
+import { questionOf, readRoles, roleIn } from './observe.ts';
+import { refusals } from './refusals.ts';
+import type { DesiredRole, ObservedRole } from './role.ts';
+import type { Answer, RoleServer, Row, ServerRefusal, Session } from './server.ts';
+import { begin, guard, type Statement } from './sql.ts';
+
+/** What every step has in hand. */
+export interface Hand {
+  readonly server: Pick<RoleServer, 'authentication'>;
+  readonly session: Session;
+  readonly desired: DesiredRole;
+}
+
+/** What a message about a refusal needs to know. */
+export type Asker = Pick<Hand, 'server' | 'session'> & { readonly username: string };
+
+export type Attempt =
+  /** Open: to be committed or rolled back. With the rows of the reading. */
+  | { readonly result: 'open'; readonly rows: readonly Row[] }
+  /** Rolled back; undefined where the second look found nothing wrong any more. */
+  | { readonly result: 'refused'; readonly refusal: ServerRefusal; readonly at: Statement | undefined };
+
+/**
+ * Concurrent changes of the same rows, which end for one of them in an error that is gone, or a better one, the next
+ * time: "tuple concurrently updated", deadlocks, and a row that somebody else inserted first.
+ */
+const passing = new Set(['XX000', '40P01', '40001', '23505']);
+const attempts = 3;
+
+/** In one round trip, a second one only after a refusal. `reading` comes last and changes nothing. */
+export async function open(
+  session: Session,
+  statements: readonly Statement[],
+  reading: string,
+): Promise<Attempt> {
+  const script = [begin, ...statements.map(({ sql }) => sql), reading].join(';\n');
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await session.run('write', script);
+    if ('rows' in answer) return { result: 'open', rows: answer.rows };
+    await rollBack(session);
+    const { refused } = answer;
+    if (passing.has(refused.sqlState) && attempt < attempts) continue;
+    const at = isTold(refused.sqlState) ? await findRefused(session, statements, refused) : undefined;
+    return { result: 'refused', refusal: refused, at };
+  }
+}
+
+export async function commit(session: Session): Promise<void> {
+  must(await session.run('read', 'COMMIT'));
+}
+
+export async function rollBack(session: Session): Promise<void> {
+  must(await session.run('read', 'ROLLBACK'));
+}
+
+/** The closing read with the guard's answer beside it: the last statement before COMMIT. */
+export const closing = (desired: DesiredRole): string =>
+  `SELECT closing.answer, ${guard} AS locked_out FROM (${readRoles([questionOf(desired)])}) closing`;
+
+export const readOf = (rows: readonly Row[]): ObservedRole => roleIn(rows[0]?.['answer']);
+
+/** Not to be sure is to be locked out. */
+export const isLockedOut = (rows: readonly Row[]): boolean => rows[0]?.['locked_out'] !== false;
+
+/** The rows, or the refusal as what it means in general. */
+export function must(answer: Answer): readonly Row[] {
+  if ('refused' in answer) throw answer.refused.failure;
+  return answer.rows;
+}
+
+/** Refusals whose meaning depends on the statement; the server does not say which one of a script it was. */
+const isTold = (sqlState: string) => ['42501', '42704', '0LP01', '3D000'].includes(sqlState);
+
+/** The same again one by one, and rolled back in any case. */
+async function findRefused(
+  session: Session,
+  statements: readonly Statement[],
+  { sqlState }: ServerRefusal,
+): Promise<Statement | undefined> {
+  must(await session.run('read', begin));
+  try {
+    for (const statement of statements) {
+      const answer = await session.run('read', statement.sql);
+      if ('refused' in answer) return answer.refused.sqlState === sqlState ? statement : undefined;
+    }
+    return undefined;
+  } finally {
+    await rollBack(session);
+  }
+}
+
+/** What a refusal of this statement means for the user. */
+export function explain(
+  asker: Asker,
+  { sqlState, failure }: ServerRefusal,
+  at: Statement | undefined,
+): Failure {
+  if (at === undefined) return failure;
+  if (sqlState === '42501') return denied(asker, at) ?? failure;
+  if (at.needs === 'grant' && sqlState === '42704') {
+    return at.group === 'rds_iam' ? refusals.noRdsIam() : refusals.groupNotFound(at.group);
+  }
+  // A membership in a circle: the group is itself a member of the user.
+  if (at.needs === 'grant' && sqlState === '0LP01') {
+    return refusals.privilegedGroup(at.group, [asker.username]);
+  }
+  if (at.needs === 'grant connect' && sqlState === '3D000') return refusals.databaseNameNotFound(at.database);
+  return failure;
+}
+
+function denied({ session, server, username }: Asker, at: Statement): Failure | undefined {
+  switch (at.needs) {
+    case 'nothing':
+      return undefined;
+    case 'create roles':
+      return refusals.missingCreateRole(session.admin);
+    case 'administer the role':
+      return refusals.notAdministrable(session.admin, username);
+    case 'grant':
+      // ADMIN OPTION on rds_iam would make a member of the admin and end its password: not to be advised.
+      return at.group === 'rds_iam' && server.authentication === 'Secret'
+        ? refusals.adminWouldLoseLogin(session.admin)
+        : refusals.missingAdminOption(session.admin, at.group);
+    case 'grant connect':
+      return refusals.missingGrantOption(session.admin, username, at.database);
+    case 'end sessions':
+      return refusals.cannotEndSessions(session.admin, username);
+    default:
+      return at satisfies never;
+  }
+}

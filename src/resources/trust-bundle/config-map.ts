@@ -1,0 +1,39 @@
+// The port over which a trust bundle's ConfigMap is kept.
+
+export interface KeptConfigMap {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+  readonly data: Readonly<Record<string, string>>;
+}
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+export interface NewConfigMap {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+  readonly data: Readonly<Record<string, string>>;
+}
+
+export interface ConfigMaps {
+  /** From the cache of ConfigMaps with our labels, or read live; undefined when there is none. */
+  get(namespace: string, name: string, signal: AbortSignal): Promise<KeptConfigMap | undefined>;
+  /** Throws a Failure (conflict, ForeignConfigMap) when there is one of that name that is not ours. */
+  create(desired: NewConfigMap, signal: AbortSignal): Promise<KeptConfigMap>;
+  /** Data and owners become exactly the desired ones; labels and annotations that others set stay. */
+  replace(desired: NewConfigMap, resourceVersion: string, signal: AbortSignal): Promise<KeptConfigMap>;
+  /** Removes that very object; one that is gone already is no error. */
+  remove(namespace: string, name: string, uid: string, signal: AbortSignal): Promise<void>;
+}

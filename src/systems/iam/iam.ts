@@ -1,0 +1,100 @@
+// IAM for the policies: one listing serves everybody, and nothing is read twice that cannot have changed.
+import { IAMClient, type IAMClientConfig } from '@aws-sdk/client-iam';
+import type { PolicyPort } from '../../resources/policy/port.ts';
+import { createCalls, type SentCall } from './calls.ts';
+import { type Clock, realClock } from './clock.ts';
+import { createListings } from './listings.ts';
+import { createMemory } from './memory.ts';
+import { createReads } from './reads.ts';
+import { type BucketSettings, createTokenBucket, type TokenBucket, unlimited } from './token-bucket.ts';
+import { createWrites } from './writes.ts';
+
+export interface IamSettings {
+  /** Region, credentials, endpoint, proxy: whatever the SDK takes. Retries are our own. */
+  readonly client?: Omit<IAMClientConfig, 'maxAttempts' | 'retryMode' | 'retryStrategy'>;
+  /** Calls per second that we allow ourselves, for AWS's limits are undocumented and shared; undefined: no limit. */
+  readonly rates?: {
+    readonly reads: BucketSettings | undefined;
+    readonly writes: BucketSettings | undefined;
+  };
+  readonly timing?: Partial<IamTiming>;
+  /** How often a call is sent at most: a read after any passing error, a write only when it was throttled. */
+  readonly attempts?: number;
+  /** Runs right before each write is sent, to look whether we still lead; throws to keep the write back. */
+  readonly beforeWrite?: () => void;
+  readonly onCall?: (call: SentCall) => void;
+  readonly clock?: Clock;
+}
+
+/** All in milliseconds. */
+export interface IamTiming {
+  /** How old a listing may be when somebody asks for it. */
+  readonly freshMs: number;
+  /** Least time between two listings, but for a first pair; who asks in between shares the next. */
+  readonly listEveryMs: number;
+  /** How long IAM may take to show what was written. */
+  readonly settleMs: number;
+  /** When tags, attachments and quotas are read again although nothing speaks for a change. */
+  readonly lookAgainMs: number;
+  readonly requestTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** First wait before a call is sent again. */
+  readonly retryMs: number;
+}
+
+export const iamDefaults = {
+  rates: { reads: { perSecond: 20, burst: 20 }, writes: { perSecond: 5, burst: 5 } },
+  attempts: 3,
+  timing: {
+    freshMs: 1_000,
+    listEveryMs: 200,
+    settleMs: 60_000,
+    lookAgainMs: 86_400_000,
+    requestTimeoutMs: 10_000,
+    connectTimeoutMs: 3_000,
+    retryMs: 300,
+  },
+} as const satisfies IamSettings;
+
+export interface IamSystem extends PolicyPort {
+  /** Closes the connections. */
+  close(): void;
+}
+
+/** The port to the IAM of one account, the one that the credentials belong to. */
+export function iamSystem(settings: IamSettings = {}): IamSystem {
+  const timing = { ...iamDefaults.timing, ...settings.timing };
+  const clock = settings.clock ?? realClock;
+  const rates = settings.rates ?? iamDefaults.rates;
+  const bucket = (of: BucketSettings | undefined): TokenBucket =>
+    of === undefined ? unlimited : createTokenBucket(of, clock);
+  const client = new IAMClient({
+    requestHandler: { connectionTimeout: timing.connectTimeoutMs },
+    ...settings.client,
+    // The SDK would retry LimitExceeded as if it were throttling, and would not ask again who leads.
+    maxAttempts: 1,
+    retryMode: 'standard',
+  });
+  const calls = createCalls({
+    client,
+    reads: bucket(rates.reads),
+    writes: bucket(rates.writes),
+    attempts: settings.attempts ?? iamDefaults.attempts,
+    requestTimeoutMs: timing.requestTimeoutMs,
+    retryMs: timing.retryMs,
+    clock,
+    beforeWrite: settings.beforeWrite ?? (() => {}),
+    onCall: settings.onCall ?? (() => {}),
+  });
+  const memory = createMemory();
+  const pace = bucket(
+    timing.listEveryMs > 0 ? { perSecond: 1_000 / timing.listEveryMs, burst: 2 } : undefined,
+  );
+  const listings = createListings(calls, pace, timing, clock);
+  return {
+    policies: (path, namePrefix, signal) => listings.policies(path, namePrefix, signal),
+    ...createReads(calls, memory, timing, clock),
+    ...createWrites(calls, memory, listings, timing.settleMs, clock),
+    close: () => client.destroy(),
+  };
+}

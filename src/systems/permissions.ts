@@ -1,0 +1,147 @@
+// Every Kubernetes verb and AWS action that the operator uses, as data: its Role and its IAM policy are generated from here.
+import { group } from '../api/names.ts';
+
+export interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly why: string;
+}
+
+/** In every namespace. */
+export const clusterRules: readonly Rule[] = [
+  {
+    apiGroups: [group],
+    resources: ['iamdatabases', 'iamdatabaseusers'],
+    verbs: ['get', 'list', 'watch', 'patch'],
+    why: 'reads what is declared; patch sets and releases the finalizer',
+  },
+  {
+    apiGroups: [group],
+    resources: ['iamdatabases/status', 'iamdatabaseusers/status'],
+    verbs: ['patch'],
+    why: 'reports',
+  },
+  {
+    apiGroups: [''],
+    resources: ['namespaces'],
+    verbs: ['get', 'list', 'watch'],
+    why: "labels and uids for allow rules and marks; kube-system's uid as the default operator id",
+  },
+  {
+    apiGroups: [''],
+    resources: ['configmaps'],
+    verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
+    why: 'trust bundles and connection details',
+  },
+  {
+    apiGroups: ['events.k8s.io'],
+    resources: ['events'],
+    verbs: ['create', 'patch'],
+    why: 'tells what happened',
+  },
+];
+
+/** In the operator's own namespace only. */
+export const namespaceRules: readonly Rule[] = [
+  {
+    apiGroups: [''],
+    resources: ['secrets'],
+    verbs: ['get'],
+    why: "the admin's password, with authentication Secret",
+  },
+  {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    verbs: ['get', 'create', 'update'],
+    why: 'one leader at a time',
+  },
+];
+
+export interface PolicyStatement {
+  readonly Sid: string;
+  readonly Effect: 'Allow';
+  readonly Action: readonly string[];
+  readonly Resource: string | readonly string[];
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+}
+
+export interface PolicyInput {
+  readonly partition: string;
+  readonly accountID: string;
+  readonly operatorID: string;
+  /** Roles that policies may be attached to, as ARN patterns: by path or by name. */
+  readonly principals: readonly string[];
+  /** rds-db ARNs of the operator's own admin users, with authentication IAM. */
+  readonly admins: readonly string[];
+}
+
+/** The operator's own minimal IAM policy: its path only, its policies only, the roles that opted in only. */
+export function operatorPolicy(input: PolicyInput): {
+  readonly Version: '2012-10-17';
+  readonly Statement: readonly PolicyStatement[];
+} {
+  const ours = `arn:${input.partition}:iam::${input.accountID}:policy/iamdb/${input.operatorID}/*`;
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Sid: 'ResolveTargets',
+        Effect: 'Allow',
+        Action: ['rds:DescribeDBClusters', 'rds:DescribeDBInstances'],
+        Resource: '*',
+      },
+      {
+        Sid: 'ListPolicies',
+        Effect: 'Allow',
+        Action: ['iam:ListPolicies'],
+        Resource: '*',
+      },
+      {
+        Sid: 'KeepOwnPolicies',
+        Effect: 'Allow',
+        Action: [
+          'iam:CreatePolicy',
+          'iam:TagPolicy',
+          'iam:GetPolicy',
+          'iam:GetPolicyVersion',
+          'iam:ListPolicyVersions',
+          'iam:CreatePolicyVersion',
+          'iam:DeletePolicyVersion',
+          'iam:DeletePolicy',
+          'iam:ListEntitiesForPolicy',
+        ],
+        Resource: ours,
+      },
+      {
+        Sid: 'SeePrincipals',
+        Effect: 'Allow',
+        Action: ['iam:GetRole', 'iam:ListAttachedRolePolicies'],
+        Resource: input.principals,
+      },
+      {
+        Sid: 'AttachOwnPoliciesOnly',
+        Effect: 'Allow',
+        Action: ['iam:AttachRolePolicy', 'iam:DetachRolePolicy'],
+        Resource: input.principals,
+        Condition: { ArnLike: { 'iam:PolicyARN': ours } },
+      },
+      {
+        Sid: 'ProveAsWorkload',
+        Effect: 'Allow',
+        Action: ['sts:AssumeRole'],
+        Resource: input.principals,
+      },
+      ...(input.admins.length === 0
+        ? []
+        : [
+            {
+              Sid: 'LogInAsAdmin',
+              Effect: 'Allow' as const,
+              Action: ['rds-db:connect'],
+              Resource: input.admins,
+            },
+          ]),
+    ],
+  };
+}

@@ -1,0 +1,172 @@
+// A PostgreSQL server as its admin sees it: pooled sessions, each set up in the same way, and batched questions.
+import { DatabaseError, type Client } from 'pg';
+import { Failure } from '../../reconcile/kernel/failure.ts';
+import type { Secret } from '../../reconcile/kernel/secret.ts';
+import type { Answer, RoleServer, Row, Session } from '../../resources/role/server.ts';
+import { connect, destroy, untilAborted } from './connection.ts';
+import { adminFailure, endsSession, noAnswer, sqlStateOf, troubleOf } from './failures.ts';
+import { gather } from './gather.ts';
+import { createPool } from './pool.ts';
+import { setUp, type SetUp } from './set-up.ts';
+
+export interface ServerOptions {
+  /** TLS name; dialled as well unless `dial` says otherwise. */
+  readonly host: string;
+  readonly port: number;
+  readonly dial?: { readonly host: string; readonly port: number };
+  readonly username: string;
+  readonly authentication: 'IAM' | 'Secret';
+  /** Asked for at each new connection, so that a rotated password or a fresh token needs no restart. */
+  readonly password: () => Promise<Secret<string>>;
+  /** PEM; asked for at each new connection. */
+  readonly ca: () => Promise<string>;
+  readonly poolSize: number;
+  /** Factor on every wait. Default 1. */
+  readonly timeScale?: number;
+  /** Called right before each transaction that writes; throws to keep it back. */
+  readonly beforeWrite?: () => void;
+  /** Told each round trip. No statement ever holds a secret. */
+  readonly onStatement?: (sql: string) => void;
+}
+
+export interface PostgresServer extends RoleServer {
+  /** Resolves when the last session in use was given back. */
+  close(): Promise<void>;
+}
+
+const waits = {
+  connectMs: 10_000,
+  idleMs: 60_000,
+  gatherMs: 4,
+  /** For one batched question, waiting for a session included. */
+  askMs: 30_000,
+  statementMs: 15_000,
+  lockMs: 5_000,
+  closeMs: 1_000,
+};
+const maxItems = 1_000;
+const maxDetail = 600;
+
+/** Roles are per server, locks are not: everything about roles is done in this one database. */
+const database = 'postgres';
+
+interface Connected {
+  readonly client: Client;
+  readonly setUp: SetUp;
+}
+
+export function openServer(options: ServerOptions): PostgresServer {
+  const { host, port, username, authentication, timeScale = 1 } = options;
+  const failure = (error: unknown) => adminFailure(error, { host, port }, username);
+
+  const open = async (signal: AbortSignal): Promise<Connected> => {
+    const [ca, password] = await Promise.all([options.ca(), options.password()]);
+    const { dial } = options;
+    const to = { host, port, ...(dial === undefined ? {} : { dial }) };
+    const timeoutMs = waits.connectMs * timeScale;
+    const client = await connect({ ...to, database, username, password, ca, timeoutMs }, signal);
+    try {
+      const limits = { statementMs: waits.statementMs * timeScale, lockMs: waits.lockMs * timeScale };
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      const connected = { client, setUp: await untilAborted(setUp(client, username, limits), limit) };
+      client.once('end', () => pool.discard(connected));
+      return connected;
+    } catch (error) {
+      destroy(client);
+      throw error;
+    }
+  };
+
+  const pool = createPool<Connected>({
+    size: options.poolSize,
+    idleMs: waits.idleMs * timeScale,
+    open,
+    close: ({ client }) => {
+      // In order where that works, so that the server need not log a lost connection.
+      client.end().catch(() => {});
+      setTimeout(() => destroy(client), waits.closeMs * timeScale).unref();
+    },
+    closed: () =>
+      new Failure('unavailable', 'DatabaseUnavailable', 'Connections to this server are being closed.'),
+  });
+
+  const acquire = async (signal: AbortSignal): Promise<Connected> => {
+    try {
+      return await pool.acquire(signal);
+    } catch (error) {
+      throw failure(signal.aborted ? noAnswer(signal) : error);
+    }
+  };
+
+  const hold = async <T>(work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T> => {
+    const connected = await acquire(signal);
+    const { client } = connected;
+    let isBroken = false;
+    const cut = () => {
+      isBroken = true;
+      destroy(client);
+    };
+    signal.addEventListener('abort', cut, { once: true });
+
+    const run: Session['run'] = async (kind, sql) => {
+      if (kind === 'write') options.beforeWrite?.();
+      options.onStatement?.(sql);
+      try {
+        return { rows: rowsOf(await untilAborted(client.query(sql), signal)) };
+      } catch (error) {
+        if (troubleOf(error) === 'read-only') pool.renew();
+        if (!endsSession(error)) return refusal(error, failure(error));
+        isBroken = true;
+        throw failure(error);
+      }
+    };
+
+    try {
+      return await work({ ...connected.setUp, run });
+    } finally {
+      signal.removeEventListener('abort', cut);
+      // Whoever left a transaction open is not to hand it on.
+      const isWhole = !isBroken && client.getTransactionStatus() === 'I';
+      if (!isWhole) destroy(client);
+      pool.release(connected, isWhole ? 'whole' : 'broken');
+    }
+  };
+
+  const askTogether = gather({
+    windowMs: waits.gatherMs * timeScale,
+    maxItems,
+    run: async (sql) =>
+      await hold(
+        async (session) => {
+          const answer = await session.run('read', sql);
+          if ('refused' in answer) throw answer.refused.failure;
+          return answer.rows;
+        },
+        AbortSignal.timeout(waits.askMs * timeScale),
+      ),
+  });
+
+  return {
+    authentication,
+    hold,
+    ask: async (question, item, signal) => {
+      try {
+        return await untilAborted(askTogether(question, item), signal);
+      } catch (error) {
+        throw failure(error);
+      }
+    },
+    close: () => pool.close(),
+  };
+}
+
+/** The rows of the last statement that has any; a text with several statements is answered with a list. */
+function rowsOf(result: unknown): readonly Row[] {
+  const results = (Array.isArray(result) ? result : [result]) as readonly { readonly rows: readonly Row[] }[];
+  return results.findLast(({ rows }) => rows.length > 0)?.rows ?? [];
+}
+
+function refusal(error: unknown, failure: Failure): Answer {
+  const detail = error instanceof DatabaseError ? error.detail?.slice(0, maxDetail) : undefined;
+  return { refused: { sqlState: sqlStateOf(error) ?? '', detail, failure } };
+}

@@ -1,0 +1,59 @@
+// What every admin session is told and asked right after the login.
+import type { Client } from 'pg';
+import { Failure } from '../../reconcile/kernel/failure.ts';
+
+export interface SetUp {
+  readonly admin: string;
+  readonly serverVersion: string;
+}
+
+export interface Limits {
+  readonly statementMs: number;
+  readonly lockMs: number;
+}
+
+interface Found {
+  readonly session: string;
+  readonly current: string;
+  readonly version: string;
+  readonly readonly: boolean;
+}
+
+/**
+ * Throws a Failure where the session is not the admin's own, or cannot write. The search path keeps out functions that
+ * somebody else may have put into `public`; it comes first, as everything after it is looked up there. Settings are
+ * made by statements, as connection poolers refuse them at the start-up.
+ */
+export async function setUp(client: Client, username: string, limits: Limits): Promise<SetUp> {
+  const idleMs = limits.statementMs * 2;
+  const script = `
+    SET search_path = pg_catalog, pg_temp;
+    RESET ROLE;
+    SET standard_conforming_strings = on;
+    SET client_min_messages = error;
+    SET statement_timeout = ${Math.ceil(limits.statementMs)};
+    SET lock_timeout = ${Math.ceil(limits.lockMs)};
+    SET idle_in_transaction_session_timeout = ${Math.ceil(idleMs)};
+    SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit';
+    SELECT session_user AS session, current_user AS current, current_setting('server_version') AS version,
+      current_setting('transaction_read_only') = 'on' AS readonly`;
+  const results = (await client.query(script)) as unknown as readonly { readonly rows: readonly Found[] }[];
+  const found = results.at(-1)?.rows[0];
+  if (found === undefined) throw new Error('a query for one row was answered with none');
+  if (found.session !== username || found.current !== username) throw redirected(username);
+  if (found.readonly) throw readOnly;
+  return { admin: username, serverVersion: found.version.split(' ')[0] ?? found.version };
+}
+
+const redirected = (username: string) =>
+  new Failure(
+    'denied',
+    'AdminRedirected',
+    `Sessions of admin "${username}" act as another role, so that what it does would be judged as that one's. ALTER ROLE "${username}" RESET role; and look for role settings per database (pg_db_role_setting).`,
+  );
+
+const readOnly = new Failure(
+  'unavailable',
+  'ReadOnlyServer',
+  'The endpoint leads to a read-only server, as during a failover; the operator connects anew.',
+);

@@ -1,0 +1,36 @@
+// One record for each call to AWS, for metrics.
+import { performance } from 'node:perf_hooks';
+import { type AwsAction, awsFailure, httpStatus } from './aws-failure.ts';
+
+export interface AwsCall {
+  readonly service: 'rds' | 'sts';
+  readonly operation: string;
+  readonly region: string;
+  /** HTTP status; undefined if no answer came. */
+  readonly status: number | undefined;
+  readonly durationMs: number;
+}
+
+export type OnCall = (call: AwsCall) => void;
+
+interface RecordedCall extends Pick<AwsCall, 'service' | 'operation' | 'region'>, Pick<AwsAction, 'of'> {}
+
+/** Sends, records the answer, and throws what goes wrong as a Failure. */
+export async function recorded<T>(
+  { service, operation, region, of }: RecordedCall,
+  onCall: OnCall,
+  send: () => Promise<T>,
+): Promise<T> {
+  const start = performance.now();
+  const record = (status: number | undefined) => {
+    onCall({ service, operation, region, status, durationMs: performance.now() - start });
+  };
+  try {
+    const value = await send();
+    record(200);
+    return value;
+  } catch (thrown) {
+    record(httpStatus(thrown));
+    throw awsFailure(thrown, { action: `${service}:${operation}`, of });
+  }
+}

@@ -1,0 +1,120 @@
+// The policies of an AWS account held in memory, decided upon by the real plan.
+import type { Resource } from '../../src/reconcile/kernel/converge.ts';
+import { asFailure, type Failure } from '../../src/reconcile/kernel/failure.ts';
+import { planPolicy } from '../../src/resources/policy/plan.ts';
+import {
+  type DesiredPolicy,
+  fixedQuotas,
+  type ObservedPolicies,
+  type ObservedShard,
+  type PolicyChange,
+  type Quotas,
+} from '../../src/resources/policy/policy.ts';
+
+type PolicyResource = Resource<DesiredPolicy, ObservedPolicies, PolicyChange>;
+
+export interface PolicyModel {
+  readonly resource: PolicyResource;
+  /** ARNs that the role is allowed to connect to now. */
+  allowed(roleARN: string): readonly string[];
+  /** Somebody else's hand. */
+  detachAll(roleARN: string): void;
+  /** IAM roles that do not exist. */
+  readonly missing: Set<string>;
+  quotas: Quotas;
+  /** Thrown by every look at that role, or at any with `*`. */
+  readonly broken: Map<string, Failure | Error>;
+}
+
+export function policyModel(note: (call: string) => void): PolicyModel {
+  const shards = new Map<string, ObservedShard[]>();
+  const of = (roleARN: string) => shards.get(roleARN) ?? [];
+
+  const take = (roleARN: string, change: PolicyChange) => {
+    const alter = (policyARN: string, to: Partial<ObservedShard>) => {
+      shards.set(
+        roleARN,
+        of(roleARN).map((shard) => (shard.policyARN === policyARN ? { ...shard, ...to } : shard)),
+      );
+    };
+    switch (change.do) {
+      case 'create':
+        shards.set(roleARN, [
+          ...of(roleARN),
+          {
+            number: change.number,
+            policyARN: change.policyARN,
+            policyID: `id-${change.number}`,
+            tags: change.tags,
+            defaultVersionID: 'v1',
+            versionIDs: ['v1'],
+            arns: change.arns,
+            exact: true,
+            attached: false,
+            others: [],
+          },
+        ]);
+        break;
+      case 'attach':
+        alter(change.policyARN, { attached: true });
+        break;
+      case 'write':
+        alter(change.policyARN, { arns: change.arns, exact: true });
+        break;
+      case 'tag':
+        alter(change.policyARN, { tags: change.tags });
+        break;
+      case 'detach':
+        alter(change.policyARN, { attached: false });
+        break;
+      case 'delete':
+        shards.set(
+          roleARN,
+          of(roleARN).filter((shard) => shard.policyARN !== change.policyARN),
+        );
+        break;
+      case 'delete-version':
+        break;
+      default:
+        throw new Error(`the model does not know ${String(change satisfies never)}`);
+    }
+  };
+
+  const model: PolicyModel = {
+    missing: new Set(),
+    broken: new Map(),
+    quotas: fixedQuotas,
+    allowed: (roleARN) =>
+      of(roleARN)
+        .filter(({ attached }) => attached)
+        .flatMap(({ arns }) => arns),
+    detachAll: (roleARN) => {
+      shards.set(
+        roleARN,
+        of(roleARN).map((shard) => ({ ...shard, attached: false })),
+      );
+    },
+    resource: {
+      observe: ({ roleARN }) => {
+        note(`observe policies of ${nameOf(roleARN)}`);
+        const broken = model.broken.get(roleARN) ?? model.broken.get('*');
+        if (broken !== undefined) return Promise.reject(asFailure(broken));
+        return Promise.resolve({
+          shards: of(roleARN),
+          foreign: [],
+          role: model.missing.has(roleARN) ? { exists: false } : { exists: true, attachedPolicies: 0 },
+          quotas: model.quotas,
+        });
+      },
+      plan: planPolicy,
+      apply: (changes, { roleARN }) => {
+        note(`change policies of ${nameOf(roleARN)}: ${changes.map((change) => change.do).join(', ')}`);
+        for (const change of changes) take(roleARN, change);
+        return Promise.resolve(undefined);
+      },
+    },
+  };
+  return model;
+}
+
+const nameOf = (roleARN: string) => roleARN.slice(roleARN.lastIndexOf('/') + 1);

@@ -1,0 +1,301 @@
+// A world in memory: the real decisions over models of a cluster, an AWS account and a PostgreSQL server, every effect noted.
+import { annotations, databaseFinalizer, userFinalizer } from '../../src/api/names.ts';
+import type { IamDatabase, IamDatabaseUser } from '../../src/api/objects.ts';
+import { createStore } from '../../src/controller/store.ts';
+import { sharedPasses } from '../../src/operator/shared-passes.ts';
+import type { NamespaceFacts } from '../../src/reconcile/allow.ts';
+import type { Marked } from '../../src/reconcile/claim.ts';
+import type { DatabaseState } from '../../src/reconcile/database-state.ts';
+import type { Resource } from '../../src/reconcile/kernel/converge.ts';
+import { asFailure, Failure } from '../../src/reconcile/kernel/failure.ts';
+import { keyOf } from '../../src/reconcile/names.ts';
+import type { Event, Proof, World } from '../../src/reconcile/world.ts';
+import type { AccessVerdict, AccessWish } from '../../src/resources/access/verdict.ts';
+import { connectionResource } from '../../src/resources/connection/resource.ts';
+import { dbUserARN } from '../../src/resources/policy/arn.ts';
+import { policyThatAllows } from '../../src/resources/policy/policy.ts';
+import { whyKept } from '../../src/resources/role/resource.ts';
+import type { RoleServer } from '../../src/resources/role/server.ts';
+import type {
+  DesiredTrustBundle,
+  ObservedTrustBundle,
+  TrustBundleChange,
+} from '../../src/resources/trust-bundle/plan.ts';
+import type { ResolvedTarget } from '../../src/resources/target/target.ts';
+import { configMapModel, type ConfigMapModel } from './config-maps.ts';
+import { aNamespace, aTarget } from './objects.ts';
+import { policyModel, type PolicyModel } from './policy-model.ts';
+import { roleModel, type RoleModel } from './role-model.ts';
+
+export interface TestWorld extends World {
+  /** Everything that was asked of the world, in order; `effects` without what only looks. */
+  readonly calls: string[];
+  effects(): readonly string[];
+  readonly events: { readonly about: string; readonly event: Event }[];
+  readonly roles: RoleModel;
+  readonly policies: PolicyModel;
+  readonly configMaps: ConfigMapModel;
+  readonly wishes: AccessWish[];
+  readonly known: Map<string, DatabaseState>;
+  readonly namespaces: Map<string, NamespaceFacts>;
+  /** What the next logins are judged; the last one stays. */
+  verdicts: readonly (AccessVerdict | Failure)[];
+  time: number;
+  synced: boolean;
+  /** Thrown by that call. */
+  broken: { [call in 'hold' | 'release' | 'report' | 'readMark' | 'roots' | 'resolve' | 'rehearse']?: Error };
+  /** What AWS answers about a target. */
+  resolved: ResolvedTarget;
+
+  /** Stores objects as a watch would bring them. */
+  put(...objects: readonly (IamDatabase | IamDatabaseUser)[]): void;
+  remove(object: IamDatabase | IamDatabaseUser): void;
+  /** What is stored of the user now. */
+  stored(key?: string): IamDatabaseUser;
+  storedDatabase(name?: string): IamDatabase;
+  /** Everything that lives in memory only is gone, as after a restart; objects and outside state stay. */
+  restart(): void;
+}
+
+export const verified: AccessVerdict = {
+  status: 'True',
+  reason: 'Verified',
+  message: 'A login with a fresh token was answered with this user name.',
+  verifiedAs: 'arn:aws:iam::111122223333:role/payments-checkout',
+};
+
+/** Namespace payments exists; the database orders is resolved and its admin works, unless told otherwise. */
+export function aWorld(
+  settings: Partial<World['settings']> = {},
+  options: { readonly log?: (call: string) => void } = {},
+): TestWorld {
+  const calls: string[] = [];
+  const note = (call: string) => {
+    calls.push(call);
+    options.log?.(call);
+  };
+  const report = () => {};
+  const users = createStore<IamDatabaseUser, 'database' | 'username' | 'namespace' | 'principal'>({
+    indexes: {
+      database: ({ spec }) => [spec.databaseRef.name],
+      username: ({ spec }) => [spec.username],
+      namespace: ({ metadata }) => [metadata.namespace],
+      principal: ({ spec }) => spec.principals.map(({ roleARN }) => roleARN),
+    },
+    report,
+  });
+  const databases = createStore<IamDatabase>({ indexes: {}, report });
+  const namespaces = new Map([['payments', aNamespace()]]);
+  const known = new Map<string, DatabaseState>();
+  const marks = new Map<string, { readonly marked: Marked | undefined }>();
+  const vetted = new Set<string>();
+  const proofs = new Map<string, Proof>();
+  const failures = new Map<string, number>();
+  const roles = roleModel(note);
+  const policies = policyModel(note);
+  const configMaps = configMapModel(note);
+  const server = { authentication: 'IAM' } as RoleServer;
+  known.set('orders', { target: aTarget(), admin: { serverVersion: '17.4' }, server });
+  let count = 1;
+
+  const breakIf = (call: keyof TestWorld['broken']) => {
+    const error = world.broken[call];
+    if (error !== undefined) throw error;
+  };
+  const store = <T extends IamDatabase | IamDatabaseUser>(object: T): T => {
+    count += 1;
+    // As it comes back over the wire: nothing undefined, nothing shared.
+    const stored = JSON.parse(JSON.stringify(object)) as T;
+    const versioned = { ...stored, metadata: { ...stored.metadata, resourceVersion: String(count) } };
+    if (versioned.kind === 'IamDatabase') databases.upsert(versioned);
+    else users.upsert(versioned);
+    return versioned;
+  };
+  const writesOf = <T extends IamDatabase | IamDatabaseUser>(finalizer: string) => ({
+    hold: async (object: T) => {
+      note(`hold ${keyOf(object)}`);
+      await Promise.resolve();
+      breakIf('hold');
+      const finalizers = [...(object.metadata.finalizers ?? []), finalizer];
+      return store({ ...object, metadata: { ...object.metadata, finalizers } });
+    },
+    release: async (object: T) => {
+      note(`release ${keyOf(object)}`);
+      await Promise.resolve();
+      breakIf('release');
+      world.remove(object);
+    },
+    report: async (object: T, status: object) => {
+      note(`report ${keyOf(object)}`);
+      await Promise.resolve();
+      breakIf('report');
+      store({ ...object, status });
+    },
+  });
+
+  const seen = {
+    operatorID: 'op-1',
+    vetted,
+    database: (name: string) => databases.get(name),
+    databases: () => databases.list(),
+    stateOf: (name: string) => known.get(name),
+    namespace: (name: string) => namespaces.get(name),
+    usersNamed: (username: string) => users.byIndex('username', username),
+    usersOf: (database: string) => users.byIndex('database', database),
+    markOf: (resourceID: string, username: string) => marks.get(`${resourceID} ${username}`),
+    arnsOf: ((user, target) =>
+      target.resourceIDs.map((resourceID) =>
+        dbUserARN({ ...target, resourceID, username: user.spec.username }),
+      )) satisfies World['arnsOf'],
+    roots: async (region: string) => {
+      note(`fetch roots of ${region}`);
+      await Promise.resolve();
+      breakIf('roots');
+      return `roots of ${region}`;
+    },
+  };
+
+  const world: TestWorld = {
+    ...seen,
+    ...sharedPasses({
+      caches: { users, isSynced: () => world.synced },
+      world: seen,
+      policy: policies.resource,
+      trustBundle: bundleResource(configMaps),
+      deadlineMs: 5_000,
+    }),
+    settings: {
+      proveAsOperator: false,
+      bundleMountPath: '/etc/rds-ca',
+      allowLocalAddresses: false,
+      timeScale: 1,
+      ...settings,
+    },
+    calls,
+    effects: () => calls.filter((call) => !/^(observe|fetch|read|prove|event)/.test(call)),
+    events: [],
+    roles,
+    policies,
+    configMaps,
+    wishes: [],
+    known,
+    namespaces,
+    verdicts: [verified],
+    time: Date.parse('2026-03-01T00:00:00Z'),
+    synced: true,
+    broken: {},
+    resolved: aTarget(),
+    now: () => world.time,
+    user: (key) => users.get(key),
+    userWrites: writesOf<IamDatabaseUser>(userFinalizer),
+    databaseWrites: writesOf<IamDatabase>(databaseFinalizer),
+    event: (about, event) => {
+      note(`event ${event.reason}`);
+      world.events.push({ about: keyOf(about), event });
+    },
+    learn: (name, state) => {
+      note(`learn ${name}`);
+      if (state === undefined) known.delete(name);
+      else known.set(name, state);
+    },
+    open: () => server,
+    resolve: async () => {
+      note('look at the target');
+      await Promise.resolve();
+      breakIf('resolve');
+      return world.resolved;
+    },
+    rehearse: async () => {
+      note('rehearse');
+      await Promise.resolve();
+      breakIf('rehearse');
+      return { serverVersion: '17.4' };
+    },
+    readMark: async (_database, resourceID, username) => {
+      note(`read mark of ${username}`);
+      await Promise.resolve();
+      if (world.broken.readMark !== undefined) return asFailure(world.broken.readMark);
+      const mark = roles.markOf(username);
+      const marked = mark?.operatorID === 'op-1' ? { namespace: mark.namespace, name: mark.name } : undefined;
+      marks.set(`${resourceID} ${username}`, { marked });
+      return undefined;
+    },
+    role: () => roles.resource,
+    whyKept,
+    policyHolding: (observed, arns) => {
+      const [first, ...rest] = arns.map((arn) => policyThatAllows(observed, arn));
+      return rest.every((policyARN) => policyARN !== undefined) ? first : undefined;
+    },
+    rolesHolding: () => [],
+    forget: ({ metadata }) => {
+      vetted.delete(metadata.uid);
+      proofs.delete(metadata.uid);
+      failures.delete(`user ${metadata.namespace}/${metadata.name}`);
+    },
+    connection: connectionResource(configMaps),
+    connectionsOf: (user) =>
+      [...configMaps.kept].flatMap(([key, { annotations: notes }]) =>
+        notes[annotations.ownerUID] === user.metadata.uid ? [key.slice(key.indexOf('/') + 1)] : [],
+      ),
+    verify: (wish) => {
+      note(`prove ${wish.username}`);
+      world.wishes.push(wish);
+      const [verdict = verified, ...rest] = world.verdicts;
+      if (rest.length > 0) world.verdicts = rest;
+      return verdict instanceof Failure ? Promise.reject(verdict) : Promise.resolve(verdict);
+    },
+    proofs,
+    failures,
+
+    put: (...objects) => {
+      for (const object of objects) store(object);
+    },
+    remove: (object) => {
+      if (object.kind === 'IamDatabase') databases.remove(object);
+      else users.remove(object);
+    },
+    stored: (key = 'payments/checkout') => {
+      const found = users.get(key);
+      if (found === undefined) throw new Error(`there is no ${key}`);
+      return found;
+    },
+    storedDatabase: (name = 'orders') => {
+      const found = databases.get(name);
+      if (found === undefined) throw new Error(`there is no ${name}`);
+      return found;
+    },
+    restart: () => {
+      for (const memory of [marks, vetted, proofs, failures]) memory.clear();
+    },
+  };
+  return world;
+}
+
+/** Bundles without certificates: which regions one holds is all that passes see of them. */
+function bundleResource(
+  configMaps: ConfigMapModel,
+): Resource<DesiredTrustBundle, ObservedTrustBundle, TrustBundleChange> {
+  return {
+    observe: async ({ namespace, name }, signal) => ({
+      configMap: await configMaps.get(namespace, name, signal),
+    }),
+    plan: ({ namespace, name, contributions, bundles, complete }, { configMap }) => {
+      const data = Object.fromEntries(bundles);
+      if (bundles.size === 0) {
+        const gone = complete && contributions.length === 0;
+        return configMap !== undefined && gone ? [{ do: 'remove', uid: configMap.uid }] : [];
+      }
+      if (JSON.stringify(configMap?.data) === JSON.stringify(data)) return [];
+      return [
+        { do: 'create', configMap: { namespace, name, data, labels: { bundle: 'yes' }, annotations: {} } },
+      ];
+    },
+    apply: async (changes, { namespace, name }, _observed, signal) => {
+      for (const change of changes) {
+        if (change.do === 'remove') await configMaps.remove(namespace, name, change.uid, signal);
+        else await configMaps.create(change.configMap, signal);
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,291 @@
+// The life of a role on real PostgreSQL servers, with an admin that logs in by IAM and is no superuser.
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { converge } from '../../src/reconcile/kernel/converge.ts';
+import { Failure } from '../../src/reconcile/kernel/failure.ts';
+import { readMark, roleResource, whyKept } from '../../src/resources/role/resource.ts';
+import type { PostgresServer } from '../../src/systems/postgres/server.ts';
+import { createIamAdmin } from '../bed/postgres-admin.ts';
+import type { PostgresMajor } from '../bed/postgres-program.ts';
+import { type RoleBed, startRoleBed } from './role-bed.ts';
+import { between, bring, done, gone, reason, soon, wish } from './role-wish.ts';
+
+describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major) => {
+  let bed: RoleBed;
+  let admin: PostgresServer;
+  let statements: string[] = [];
+  const sql = async <Row = Record<string, unknown>>(text: string, database?: string) =>
+    await bed.postgres.sql<Row>(text, database);
+
+  beforeAll(async () => {
+    bed = await startRoleBed(major);
+    admin = bed.open(await createIamAdmin(bed.postgres), { onStatement: (text) => statements.push(text) });
+  });
+  afterAll(async () => await bed.stop());
+
+  it('is created complete in two round trips beyond the observation', async () => {
+    await admin.ask((items: readonly number[]) => `SELECT 1 AS n, ${items.length} AS answer`, 1, soon());
+    statements = [];
+    const outcome = await bring(admin, wish('created', { connectionLimit: 7 }));
+    expect(outcome).toMatchObject({
+      result: 'changed',
+      observed: { role: { login: true, connectionLimit: 7 } },
+    });
+    expect(statements.slice(1)).toHaveLength(2);
+    expect(statements.at(-1)).toBe('COMMIT');
+    expect(await bed.groupsOf('created')).toEqual(['orders_readwrite', 'rds_iam']);
+    expect(reason(await bring(admin, wish('created', { connectionLimit: 7 })))).toBe('converged');
+  });
+
+  it('lets the user in, as that user', async () => {
+    await bring(admin, wish('enters'));
+    const client = new Client({
+      ...bed.postgres.superuser,
+      user: 'enters',
+      password: '',
+      database: 'orders',
+    });
+    await client.connect();
+    const { rows } = await client.query('SELECT current_user AS who');
+    await client.end();
+    expect(rows).toEqual([{ who: 'enters' }]);
+  });
+
+  it('observes a thousand roles in one query', async () => {
+    await bring(admin, wish('one_of_many'));
+    statements = [];
+    const role = roleResource(admin);
+    const all = await Promise.all(
+      Array.from(
+        { length: 1000 },
+        async (_, n) => await role.observe(wish(n === 500 ? 'one_of_many' : `nobody_${n}`), soon()),
+      ),
+    );
+    expect(statements).toHaveLength(1);
+    expect(all.filter((observed) => observed.role !== undefined)).toHaveLength(1);
+    expect(all[500]?.role?.mark?.name).toBe('checkout');
+  });
+
+  it('is created a hundred times at once, each with CONNECT on a closed database', async () => {
+    await sql('CREATE DATABASE crowded');
+    await sql('REVOKE CONNECT ON DATABASE crowded FROM PUBLIC');
+    await sql('GRANT CONNECT ON DATABASE crowded TO iamdb_admin WITH GRANT OPTION');
+    const names = Array.from({ length: 100 }, (_, n) => `crowd_${n}`);
+    const outcomes = await Promise.all(
+      names.map(async (name) => await bring(admin, wish(name, { connectDatabases: ['crowded'] }))),
+    );
+    expect(new Set(outcomes.map(reason))).toEqual(new Set(['changed']));
+  });
+
+  it.each<[string, string, readonly string[]]>([
+    ['rds_iam', 'REVOKE rds_iam FROM drifts GRANTED BY iamdb_admin', ['grant rds_iam']],
+    ['the group', 'REVOKE orders_readwrite FROM drifts GRANTED BY iamdb_admin', ['grant group']],
+    ['LOGIN', 'ALTER ROLE drifts NOLOGIN', ['allow login']],
+    ['the limit', 'ALTER ROLE drifts CONNECTION LIMIT 3', ['limit connections']],
+    ['CONNECT', 'REVOKE CONNECT ON DATABASE closed FROM drifts CASCADE', ['grant connect']],
+  ])('repairs %s taken away behind its back', async (_, damage, changes) => {
+    if (major < 16) damage = damage.replace(' GRANTED BY iamdb_admin', '');
+    const [made] = await sql("SELECT 1 FROM pg_database WHERE datname = 'closed'");
+    if (made === undefined) {
+      await sql('CREATE DATABASE closed');
+      await sql('REVOKE CONNECT ON DATABASE closed FROM PUBLIC');
+      await sql('GRANT CONNECT ON DATABASE closed TO iamdb_admin WITH GRANT OPTION');
+    }
+    const desired = wish('drifts', { connectDatabases: ['closed'] });
+    await bring(admin, desired);
+    const before = await bed.look('drifts');
+    await sql(damage.includes('CONNECT ON') ? `SET ROLE iamdb_admin; ${damage}` : damage);
+    expect(await bed.look('drifts')).not.toEqual(before);
+    const outcome = await bring(admin, desired);
+    expect(done(outcome)).toEqual(changes);
+    expect(await bed.look('drifts')).toEqual(before);
+  });
+
+  it('takes back what is no longer wished, but nothing that somebody else granted', async () => {
+    await bring(admin, wish('shrinks', { memberOf: ['orders_readonly', 'orders_readwrite'] }));
+    await sql('CREATE ROLE of_a_person; GRANT of_a_person TO shrinks');
+    const outcome = await bring(admin, wish('shrinks', { memberOf: [] }));
+    expect(done(outcome)).toEqual(['mark', 'revoke group', 'revoke group']);
+    expect(await bed.groupsOf('shrinks')).toEqual(['of_a_person', 'rds_iam']);
+    expect(reason(await bring(admin, wish('shrinks', { memberOf: [] })))).toBe('converged');
+  });
+
+  it("does not take a person's own grant of the same group for its own", async () => {
+    await bring(admin, wish('shared', { memberOf: [] }));
+    await sql('GRANT orders_readonly TO shared');
+    expect(reason(await bring(admin, wish('shared', { memberOf: ['orders_readonly'] })))).toBe('converged');
+    expect(reason(await bring(admin, wish('shared', { memberOf: [] })))).toBe('converged');
+    expect(await bed.groupsOf('shared')).toEqual(['orders_readonly', 'rds_iam']);
+  });
+
+  it('never touches a role without its mark, nor one of somebody else', async () => {
+    await sql("CREATE ROLE decoy LOGIN PASSWORD 'x'; GRANT orders_readonly TO decoy");
+    await bring(admin, wish('neighbour', { owner: { name: 'other' } }));
+    for (const username of ['decoy', 'neighbour']) {
+      const before = await bed.look(username);
+      expect(reason(await bring(admin, wish(username)))).toBe('RoleNotOurs');
+      expect(reason(await bring(admin, gone(username)))).toBe('converged');
+      expect(await bed.look(username)).toEqual(before);
+    }
+  });
+
+  it('takes the role of a recreated object back, not that of a recreated namespace', async () => {
+    await bring(admin, wish('recreated'));
+    const again = await bring(admin, wish('recreated', { owner: { uid: 'object-uid-2' } }));
+    expect(done(again)).toEqual(['mark']);
+    expect(reason(await bring(admin, wish('recreated', { owner: { namespaceUID: 'other' } })))).toBe(
+      'RoleNotOurs',
+    );
+  });
+
+  it('takes over from a trusted operator, and only then may end it', async () => {
+    await bring(admin, wish('moves', { owner: { operatorID: 'old' } }));
+    const moved = { trustedOperatorIDs: ['old'], namespaceUID: 'in-the-new-cluster' };
+    expect(reason(await bring(admin, gone('moves', moved)))).toBe('converged');
+    expect(await bed.look('moves')).toBeDefined();
+    expect(done(await bring(admin, wish('moves', { owner: moved })))).toEqual(['mark']);
+    expect(reason(await bring(admin, gone('moves', { operatorID: 'old' })))).toBe('converged');
+    expect(done(await bring(admin, gone('moves', moved)))).toContain('drop');
+    expect(await bed.look('moves')).toBeUndefined();
+  });
+
+  it('tells whose mark a role carries', async () => {
+    await bring(admin, wish('contested'));
+    expect(await readMark(admin, 'contested', 'operator-1', soon())).toEqual({
+      namespace: 'payments',
+      name: 'checkout',
+    });
+    expect(await readMark(admin, 'contested', 'operator-2', soon())).toBeUndefined();
+    expect(await readMark(admin, 'no_such_role', 'operator-1', soon())).toBeUndefined();
+  });
+
+  it('ends: no session, no role, and nothing else touched', async () => {
+    const before = await bed.look('iamdb_admin');
+    await bring(admin, wish('leaver'));
+    const session = new Client({
+      ...bed.postgres.superuser,
+      user: 'leaver',
+      password: '',
+      database: 'orders',
+    });
+    const ended = new Promise<string>((resolve) => {
+      session.on('error', (error: Error & { code?: string }) => resolve(error.code ?? error.message));
+    });
+    await session.connect();
+    const outcome = await bring(admin, gone('leaver'));
+    expect(done(outcome)).toEqual(['end access', 'end sessions', 'mark', 'revoke group', 'drop']);
+    expect(outcome.result).toBe('changed');
+    expect(await ended).toBe('57P01');
+    expect(await bed.look('leaver')).toBeUndefined();
+    expect(await bed.look('iamdb_admin')).toEqual(before);
+    expect(reason(await bring(admin, gone('leaver')))).toBe('converged');
+  });
+
+  it('is kept, disabled and marked, while something hangs on it; and goes, or comes back, later', async () => {
+    await sql('GRANT CREATE ON DATABASE orders TO orders_readonly');
+    await bring(admin, wish('maker'));
+    await sql(
+      'CREATE SCHEMA made; CREATE TABLE made.precious AS SELECT 42 AS answer; ALTER TABLE made.precious OWNER TO maker',
+      'orders',
+    );
+    const outcome = await bring(admin, gone('maker'));
+    expect(outcome.result).toBe('changed');
+    expect('observed' in outcome && whyKept(outcome.observed)).toMatch(/1 object in database orders/);
+    const kept = await bed.look('maker');
+    expect(kept).toMatchObject({ login: false, groups: null, connect: null });
+    expect(kept?.comment).toContain('payments/checkout');
+    expect(await sql('SELECT answer FROM made.precious', 'orders')).toEqual([{ answer: 42 }]);
+    expect(reason(await bring(admin, wish('maker')))).toBe('changed');
+    expect(await bed.groupsOf('maker')).toEqual(['orders_readwrite', 'rds_iam']);
+    await sql('DROP SCHEMA made CASCADE', 'orders');
+    expect(reason(await bring(admin, gone('maker')))).toBe('changed');
+    expect(await bed.look('maker')).toBeUndefined();
+  });
+
+  it('goes on where it was stopped, wherever that is', async () => {
+    for (let survived = 0; survived <= 8; survived += 1) {
+      await bring(admin, wish('interrupted', { connectDatabases: ['orders'] }));
+      await bed.enter('interrupted');
+      let commits = 0;
+      const dies = between(admin, {
+        after: async (text) => {
+          if (text === 'COMMIT') commits += 1;
+          if (commits > survived) throw new Error('killed');
+          await Promise.resolve();
+        },
+        before: async (text) => {
+          if (text === 'COMMIT' && commits === survived && survived % 2 === 1) throw new Error('killed');
+          await Promise.resolve();
+        },
+      });
+      await bring(dies, gone('interrupted'));
+      expect(reason(await bring(admin, gone('interrupted')))).toMatch(/changed|converged/);
+      expect(await bed.look('interrupted')).toBeUndefined();
+    }
+  });
+
+  it('survives a restart of the server between two passes', async () => {
+    await bring(admin, wish('outlives'));
+    await bed.postgres.restart();
+    expect(reason(await bring(admin, wish('outlives')))).toBe('converged');
+  });
+
+  it('is not half made when the connection is lost at the last moment', async () => {
+    const desired = wish('cut_off');
+    const lost = between(admin, {
+      before: async (text) => {
+        if (text === 'COMMIT') setImmediate(() => bed.gate.dropSessions());
+        await Promise.resolve();
+      },
+    });
+    expect(reason(await bring(lost, desired))).toBe('DatabaseUnavailable');
+    expect(reason(await bring(admin, desired))).toMatch(/changed|converged/);
+    expect(await bed.groupsOf('cut_off')).toEqual(['orders_readwrite', 'rds_iam']);
+  });
+
+  it('changes nothing once it may no longer write', async () => {
+    const follower = bed.open(
+      { username: 'iamdb_admin' },
+      {
+        beforeWrite: () => {
+          throw new Failure('unavailable', 'Progressing', 'Another replica leads.');
+        },
+      },
+    );
+    expect(reason(await bring(follower, wish('led_by_another')))).toBe('Progressing');
+    expect(await bed.look('led_by_another')).toBeUndefined();
+  });
+
+  it('stops waiting at the end of its time, and the server is usable afterwards', async () => {
+    await bring(admin, wish('blocked'));
+    const person = await bed.person();
+    await person.query('BEGIN; ALTER ROLE blocked CONNECTION LIMIT 77');
+    const began = performance.now();
+    const outcome = await converge(
+      roleResource(admin),
+      wish('blocked', { connectionLimit: 3 }),
+      'Enforce',
+      AbortSignal.timeout(500),
+    );
+    expect(reason(outcome)).toBe('DatabaseUnavailable');
+    expect(performance.now() - began).toBeLessThan(3_000);
+    await person.query('ROLLBACK');
+    expect(reason(await bring(admin, wish('blocked', { connectionLimit: 3 })))).toMatch(/changed|converged/);
+    expect(await bed.look('blocked')).toMatchObject({ limit: 3 });
+  });
+
+  it('does not hand a session on in which a transaction was left open', async () => {
+    const single = bed.open({ username: 'iamdb_admin' }, { poolSize: 1 });
+    await expect(
+      single.hold(async (session) => {
+        await session.run('write', 'BEGIN; CREATE ROLE left_open');
+        throw new Error('gone');
+      }, soon()),
+    ).rejects.toThrow('gone');
+    const answer = await single.hold(
+      async (session) => await session.run('read', 'SELECT 1 FROM pg_roles WHERE rolname = $$left_open$$'),
+      soon(),
+    );
+    expect(answer).toEqual({ rows: [] });
+  });
+});

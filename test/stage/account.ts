@@ -1,0 +1,44 @@
+// What an AWS account holds before the operator comes: its role with exactly the published policy, and workload roles.
+import { operatorPolicy } from '../../src/systems/permissions.ts';
+import type { Aws } from '../aws/aws.ts';
+
+export const region = 'ap-northeast-2';
+export const accountID = '111122223333';
+export const operatorID = 'stage';
+export const operatorRoleARN = `arn:aws:iam::${accountID}:role/iamdb-operator`;
+
+/** May be assumed by the pods of the cluster; the stage hands out its keys instead. */
+export function createOperatorRole(aws: Aws, admins: readonly string[]): string {
+  const role = aws.createRole({
+    name: 'iamdb-operator',
+    trustPolicy: trusting('pods.eks.amazonaws.com', 'Service'),
+    policies: {
+      operator: operatorPolicy({
+        partition: aws.partition,
+        accountID,
+        operatorID,
+        principals: [`arn:aws:iam::${accountID}:role/payments-*`],
+        admins,
+      }),
+    },
+  });
+  return role.arn;
+}
+
+/** A workload's role; `provable` ones trust the operator to assume them for the proof. */
+export function createWorkloadRole(
+  aws: Aws,
+  name: string,
+  options: { readonly provable?: boolean } = {},
+): string {
+  const trustPolicy =
+    options.provable === false
+      ? trusting('pods.eks.amazonaws.com', 'Service')
+      : trusting(operatorRoleARN, 'AWS');
+  return aws.createRole({ name, trustPolicy }).arn;
+}
+
+const trusting = (principal: string, kind: 'AWS' | 'Service') => ({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { [kind]: principal }, Action: 'sts:AssumeRole' }],
+});

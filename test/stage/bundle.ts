@@ -1,0 +1,35 @@
+// The operator's production bundle, built when a source is newer.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '../..');
+const bundle = join(root, 'dist/operator.mjs');
+
+/** Path of the bundle. */
+export function operatorBundle(): string {
+  if (isStale()) {
+    const done = spawnSync(
+      process.execPath,
+      [join(root, 'node_modules/rolldown/bin/cli.mjs'), '-c', 'rolldown.config.ts'],
+      {
+        cwd: root,
+        encoding: 'utf8',
+      },
+    );
+    if (done.status !== 0)
+      throw new Error(`the operator could not be bundled:\n${done.stdout}${done.stderr}`);
+  }
+  return bundle;
+}
+
+function isStale(): boolean {
+  if (!existsSync(bundle)) return true;
+  const built = statSync(bundle).mtimeMs;
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(root, 'src', name));
+  return [...sources, join(root, 'rolldown.config.ts'), join(root, 'package-lock.json')].some(
+    (path) => statSync(path).mtimeMs > built,
+  );
+}

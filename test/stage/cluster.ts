@@ -1,0 +1,119 @@
+// What an installation puts into a cluster: CRDs, namespaces, and the operator's account with exactly the rights that ship.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parse, parseAllDocuments } from 'yaml';
+import type { Kube } from '../bed/kube.ts';
+import { until } from './wait.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+export const operatorNamespace = 'iamdb-system';
+export const operatorAccount = 'iamdb-operator';
+
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+const plurals: Readonly<Record<string, string>> = {
+  CustomResourceDefinition: 'customresourcedefinitions',
+  Namespace: 'namespaces',
+  ServiceAccount: 'serviceaccounts',
+  ClusterRole: 'clusterroles',
+  ClusterRoleBinding: 'clusterrolebindings',
+  Role: 'roles',
+  RoleBinding: 'rolebindings',
+  Secret: 'secrets',
+  ConfigMap: 'configmaps',
+  IamDatabase: 'iamdatabases',
+  IamDatabaseUser: 'iamdatabaseusers',
+};
+
+/** Where an object of a kind that the stage knows is served. */
+export function pathOf({ apiVersion, kind, metadata }: Manifest): string {
+  const plural = plurals[kind];
+  if (plural === undefined) throw new Error(`the stage does not know where ${kind} is served`);
+  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const namespace = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
+  return `${group}${namespace}/${plural}/${metadata.name}`;
+}
+
+/** As `kubectl apply --server-side` does it, as the administrator. */
+export async function apply(kube: Kube, manifest: Manifest): Promise<void> {
+  const answer = await kube.request<{ readonly message?: string }>({
+    method: 'PATCH',
+    path: `${pathOf(manifest)}?fieldManager=kubectl&force=true`,
+    body: manifest,
+    contentType: 'application/apply-patch+yaml',
+  });
+  if (answer.status > 299) {
+    throw new Error(`${manifest.kind} ${manifest.metadata.name}: ${answer.body.message ?? answer.status}`);
+  }
+}
+
+export function manifestsIn(path: string): readonly Manifest[] {
+  return parseAllDocuments(readFileSync(join(root, path), 'utf8')).map(
+    (document) => document.toJS() as Manifest,
+  );
+}
+
+export async function applyCRDs(kube: Kube): Promise<void> {
+  const files = readdirSync(join(root, 'crds')).map((name) => `crds/${name}`);
+  const crds = files.flatMap(manifestsIn);
+  await Promise.all(crds.map((crd) => apply(kube, crd)));
+  await Promise.all(
+    crds.map((crd) =>
+      until(`the CRD ${crd.metadata.name}`, async () => {
+        const { body } = await kube.request<{
+          readonly status?: {
+            readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+          };
+        }>({ path: pathOf(crd) });
+        return body.status?.conditions?.some(
+          ({ type, status }) => type === 'Established' && status === 'True',
+        );
+      }),
+    ),
+  );
+}
+
+/** The operator's ServiceAccount with the rules of the chart, and nothing else. */
+export async function installOperatorAccount(kube: Kube): Promise<void> {
+  const rbac = 'rbac.authorization.k8s.io/v1';
+  const rules = (file: string): unknown =>
+    parse(readFileSync(join(root, 'charts/iamdb-operator/files', file), 'utf8'));
+  const name = operatorAccount;
+  const namespace = operatorNamespace;
+  const subjects = [{ kind: 'ServiceAccount', name, namespace }];
+  const roleRef = (kind: string) => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name });
+  await applyNamespace(kube, namespace);
+  const objects = [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
+    { apiVersion: rbac, kind: 'ClusterRole', metadata: { name }, rules: rules('cluster-rules.yaml') },
+    {
+      apiVersion: rbac,
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      subjects,
+      roleRef: roleRef('ClusterRole'),
+    },
+    { apiVersion: rbac, kind: 'Role', metadata: { name, namespace }, rules: rules('namespace-rules.yaml') },
+    {
+      apiVersion: rbac,
+      kind: 'RoleBinding',
+      metadata: { name, namespace },
+      subjects,
+      roleRef: roleRef('Role'),
+    },
+  ];
+  for (const object of objects) await apply(kube, object);
+}
+
+export async function applyNamespace(
+  kube: Kube,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+) {
+  const metadata = { name, labels };
+  await apply(kube, { apiVersion: 'v1', kind: 'Namespace', metadata });
+}

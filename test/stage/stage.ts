@@ -1,0 +1,180 @@
+// The whole scene: bed, AWS account, cluster with the operator installed as it ships, and one Aurora database.
+import type { IamDatabase } from '../../src/api/objects.ts';
+import { startAws, type Aws } from '../aws/aws.ts';
+import type { AwsAuthority } from '../bed/aws-authority.ts';
+import { type Bed, type Database, startBed } from '../bed/bed.ts';
+import { createChildren } from '../bed/children.ts';
+import { type Admin, createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
+import type { PostgresMajor } from '../bed/postgres-program.ts';
+import { accountID, createOperatorRole, createWorkloadRole, operatorID, region } from './account.ts';
+import {
+  apply,
+  applyCRDs,
+  applyNamespace,
+  installOperatorAccount,
+  operatorAccount,
+  operatorNamespace,
+} from './cluster.ts';
+import { type OperatorProcess, operatorProcess } from './operator-process.ts';
+
+export interface Stage {
+  readonly bed: Bed;
+  readonly aws: Aws;
+  readonly operator: OperatorProcess;
+  readonly database: Database;
+  readonly admin: Admin;
+  /** Of the administrator, for people's own kubectl. */
+  readonly kubeconfig: string;
+  /** An IamDatabase for the stage's server, open for namespace payments. */
+  iamDatabase(changes?: { readonly name?: string; readonly spec?: Partial<IamDatabase['spec']> }): object;
+  stop(): Promise<void>;
+}
+
+export interface StageOptions {
+  readonly postgres?: PostgresMajor;
+  readonly admin?: 'IAM' | 'Secret';
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly progress?: (text: string) => void;
+}
+
+export async function startStage(options: StageOptions = {}): Promise<Stage> {
+  const { postgres: major = 17, admin: authentication = 'IAM', settings = {}, progress } = options;
+  const children = createChildren();
+  const stops: (() => Promise<void>)[] = [() => children.stop()];
+  const stop = async () => {
+    for (const each of stops.splice(0).toReversed()) await each();
+  };
+  try {
+    const aws = await startAws({ region, accountId: accountID });
+    stops.push(() => aws.close());
+    const bed = await startBed({
+      postgres: [major],
+      region,
+      aws: authorityOf(aws),
+      ...(progress === undefined ? {} : { progress }),
+    });
+    stops.push(() => bed.stop());
+    const [database] = bed.databases;
+    if (database === undefined) throw new Error('the bed has no database');
+
+    const admin =
+      authentication === 'IAM'
+        ? await createIamAdmin(database.postgres)
+        : await createPasswordAdmin(database.postgres);
+    const resourceID = createCluster(aws, database);
+    const adminARN = `arn:aws:rds-db:${region}:${accountID}:dbuser:${resourceID}/${admin.username}`;
+    const operatorRole = createOperatorRole(aws, [adminARN]);
+    createWorkloadRole(aws, 'payments-checkout');
+
+    progress?.('installing CRDs and the operator');
+    await applyCRDs(bed.kube);
+    await installOperatorAccount(bed.kube);
+    await applyNamespace(bed.kube, 'payments');
+    if (admin.password !== undefined) await applyAdminSecret(bed, admin.username, admin.password);
+
+    const folder = bed.folder('operator');
+    const kubeconfig = `${folder}/admin.kubeconfig`;
+    await bed.kube.kubeconfig(kubeconfig);
+    const operatorConfig = `${folder}/operator.kubeconfig`;
+    const day = 86_400;
+    const token = await bed.kube.serviceAccountToken(operatorNamespace, operatorAccount, undefined, day);
+    await bed.kube.kubeconfig(operatorConfig, token);
+    const operator = operatorProcess({
+      children,
+      folder,
+      kubeconfig: operatorConfig,
+      env: { ...aws.environment(aws.createAccessKey(operatorRole)) },
+      settings: {
+        'operator-id': operatorID,
+        namespace: operatorNamespace,
+        'trust-store-url': bed.trustStore.url,
+        'allow-local-addresses': 'true',
+        'listen-address': '',
+        'log-level': 'debug',
+        ...settings,
+      },
+    });
+
+    return {
+      bed,
+      aws,
+      operator,
+      database,
+      admin,
+      kubeconfig,
+      iamDatabase: (changes = {}) => iamDatabase(database, authentication, admin, changes),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** What the gate asks of AWS. */
+const authorityOf = (aws: Aws): AwsAuthority => ({
+  credentials: {
+    lookup: (accessKeyId) => {
+      const found = aws.lookupCredential(accessKeyId);
+      if (found === undefined) return undefined;
+      const { expiresAt, ...rest } = found;
+      return { ...rest, ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt) }) };
+    },
+  },
+  authorize: aws.authorize,
+});
+
+/** The cluster in RDS and the server behind the gate are one thing: same endpoints, same resource id. */
+function createCluster(aws: Aws, { gate, endpoint, readerEndpoint, postgres }: Database): string {
+  const { resourceId } = aws.rds.createCluster({
+    identifier: 'orders-prod',
+    endpoint: endpoint.host,
+    readerEndpoint: readerEndpoint.host,
+    port: endpoint.port,
+    engineVersion: `${postgres.major}.5`,
+  });
+  gate.setServer({ resourceId });
+  return resourceId;
+}
+
+async function applyAdminSecret(bed: Bed, username: string, password: string): Promise<void> {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  await apply(bed.kube, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'orders-admin', namespace: operatorNamespace },
+    ...{ data: { username: base64(username), password: base64(password) } },
+  });
+}
+
+function iamDatabase(
+  { gate }: Database,
+  authentication: 'IAM' | 'Secret',
+  { username }: Admin,
+  changes: { readonly name?: string; readonly spec?: Partial<IamDatabase['spec']> },
+) {
+  return {
+    apiVersion: 'iamdb.dev/v1alpha1',
+    kind: 'IamDatabase' as const,
+    metadata: { name: changes.name ?? 'orders' },
+    spec: {
+      target: { type: 'Cluster', cluster: { identifier: 'orders-prod', region } },
+      database: 'orders',
+      connectTo: { host: '127.0.0.1', port: gate.port },
+      admin: {
+        username,
+        authentication,
+        ...(authentication === 'Secret' ? { secretRef: { name: 'orders-admin' } } : {}),
+      },
+      allow: [
+        {
+          namespaces: { names: ['payments'] },
+          usernames: ['payments_*'],
+          memberOf: ['orders_readwrite', 'orders_readonly'],
+          principals: [`arn:aws:iam::${accountID}:role/payments-*`],
+        },
+      ],
+      ...changes.spec,
+    },
+  };
+}

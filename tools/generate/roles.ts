@@ -1,0 +1,22 @@
+// The operator's rights in Kubernetes and in AWS, from permissions.ts.
+import { clusterRules, namespaceRules, operatorPolicy, type Rule } from '../../src/systems/permissions.ts';
+import { yaml } from './crds.ts';
+
+const plain = ({ apiGroups, resources, verbs }: Rule) => ({ apiGroups, resources, verbs });
+
+/** File name to text: rules to be put into a ClusterRole and a Role, and the IAM policy with example values. */
+export function roleFiles(): Readonly<Record<string, string>> {
+  return {
+    'charts/iamdb-operator/files/cluster-rules.yaml': yaml(clusterRules.map(plain)),
+    'charts/iamdb-operator/files/namespace-rules.yaml': yaml(namespaceRules.map(plain)),
+    'docs/reference/operator-policy.json': `${JSON.stringify(operatorPolicy(examplePolicy), null, 2)}\n`,
+  };
+}
+
+const examplePolicy = {
+  partition: 'aws',
+  accountID: '111122223333',
+  operatorID: 'OPERATOR_ID',
+  principals: ['arn:aws:iam::111122223333:role/payments-*'],
+  admins: ['arn:aws:rds-db:ap-northeast-2:111122223333:dbuser:cluster-ABC/iamdb_admin'],
+};

@@ -1,0 +1,45 @@
+// Every test, real parts included, and one closing line that machines can read.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numFailedTestSuites: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'iamdb-test-'));
+const json = join(folder, 'report.json');
+const child = spawn(
+  'vitest',
+  [
+    'run',
+    '--reporter',
+    'default',
+    '--reporter',
+    'json',
+    `--outputFile.json=${json}`,
+    ...process.argv.slice(2),
+  ],
+  { stdio: 'inherit' },
+);
+process.on('SIGINT', () => {}); // vitest gets it from the terminal and ends its servers itself
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('exit', (code) => {
+  process.exitCode = code ?? 1;
+  try {
+    const report = JSON.parse(readFileSync(json, 'utf8')) as Report;
+    // A file that does not load has no test that could fail: it counts as one.
+    const broken = report.numFailedTests === 0 ? report.numFailedTestSuites : 0;
+    const skipped = report.numPendingTests > 0 ? `, ${report.numPendingTests} skipped` : '';
+    console.log(`${report.numPassedTests} passed, ${report.numFailedTests + broken} failed${skipped}`);
+  } catch {
+    console.log('0 passed, 1 failed');
+    process.exitCode = 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

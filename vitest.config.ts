@@ -1,0 +1,18 @@
+// Test projects: what needs no server runs at full speed, what starts servers runs with patience.
+import { defineConfig } from 'vitest/config';
+
+const patient = { testTimeout: 60_000, hookTimeout: 600_000, teardownTimeout: 60_000 };
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    projects: [
+      { test: { name: 'architecture', include: ['test/architecture/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'], testTimeout: 20_000 } },
+      { test: { name: 'bed', include: ['test/bed/**/*.test.ts', 'test/aws/**/*.test.ts'], ...patient } },
+      { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...patient } },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...patient } },
+    ],
+  },
+});
