@@ -35,9 +35,9 @@ const message = (input: Parameters<typeof judge>[0]) => {
   return judged instanceof Failure ? judged.message : '';
 };
 
-describe('an IamDatabaseUser is', () => {
-  const selector = (matchLabels: Record<string, string>) => ({ namespaces: { selector: { matchLabels } } });
+const selector = (matchLabels: Record<string, string>) => ({ namespaces: { selector: { matchLabels } } });
 
+describe('an IamDatabaseUser is', () => {
   it.each<[sentence: string, expected: string, input: Parameters<typeof judge>[0]]>([
     ['admitted where one rule says so', 'admitted', {}],
     ['refused where there is no rule at all', 'NamespaceNotAllowed', { allow: [] }],

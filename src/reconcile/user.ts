@@ -20,6 +20,7 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
   const found = world.user(key);
   if (found === undefined) return whenSomethingHappens;
   if (isSuspended(found, world)) return await reportSuspended(found, world, signal);
+  if (isTooEarly(found, world)) return whenSomethingHappens;
   if (found.metadata.deletionTimestamp !== undefined) return await endAccess(found, world, signal);
 
   const standing = await standingWithMark(found, world, signal);
@@ -44,6 +45,10 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
   const repairs = [role, policies, bundle, connection];
   return await report(user, world, { links, standing, policies, access, repairs }, signal);
 }
+
+/** After a start nothing is said of a user before its database was looked at once, which wakes it. */
+const isTooEarly = ({ spec }: IamDatabaseUser, world: World) =>
+  world.database(spec.databaseRef.name) !== undefined && world.stateOf(spec.databaseRef.name) === undefined;
 
 /** One after the other: nobody may be let in as a role before it is known to be ours, and a proof needs both. */
 async function openAccess(user: IamDatabaseUser, standing: Eligible, world: World, signal: AbortSignal) {

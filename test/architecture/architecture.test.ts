@@ -83,7 +83,7 @@ describe('imports point inwards', () => {
 });
 
 describe('pure files', () => {
-  const impure = /(^|\/)(resource|access|rehearsal|transaction|observe|server)\.ts$/;
+  const impure = /(^|\/)(resource|access|rehearsal|transaction|end-sessions|known-roles|port|server)\.ts$/;
   const pure = [
     ...inside('src/api/'),
     ...inside('src/resources/').filter(({ file }) => !impure.test(file)),

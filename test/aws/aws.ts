@@ -50,6 +50,8 @@ export interface Aws extends IamFixtures {
   readonly administrator: IssuedCredential;
   readonly faults: Faults;
   readonly rds: RdsFixtures;
+  /** All of IAM as it stands, propagated or not: for looking at. */
+  iamState(): IamState;
   /** Quotas; change them in place. */
   readonly limits: Limits;
   /** How long IAM's reads and the policy evaluation keep seeing the old state. Default 0. */
@@ -149,6 +151,7 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
     administrator,
     faults,
     rds: createRdsFixtures(rdsState, { region, accountId, partition }),
+    iamState: () => history.latest(),
     limits,
     get propagationDelayMs() {
       return settings.propagationDelayMs;

@@ -35,7 +35,7 @@ export function aUser(
       generation: 1,
       creationTimestamp: '2026-01-01T00:00:00Z',
       ...overrides.metadata,
-    } as IamDatabaseUser['metadata'],
+    },
     spec: {
       databaseRef: { name: 'orders' },
       username: 'payments_checkout',

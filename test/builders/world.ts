@@ -64,6 +64,8 @@ export const verified: AccessVerdict = {
   verifiedAs: 'arn:aws:iam::111122223333:role/payments-checkout',
 };
 
+const ignore = () => {};
+
 /** Namespace payments exists; the database orders is resolved and its admin works, unless told otherwise. */
 export function aWorld(
   settings: Partial<World['settings']> = {},
@@ -74,7 +76,6 @@ export function aWorld(
     calls.push(call);
     options.log?.(call);
   };
-  const report = () => {};
   const users = createStore<IamDatabaseUser, 'database' | 'username' | 'namespace' | 'principal'>({
     indexes: {
       database: ({ spec }) => [spec.databaseRef.name],
@@ -82,9 +83,9 @@ export function aWorld(
       namespace: ({ metadata }) => [metadata.namespace],
       principal: ({ spec }) => spec.principals.map(({ roleARN }) => roleARN),
     },
-    report,
+    report: ignore,
   });
-  const databases = createStore<IamDatabase>({ indexes: {}, report });
+  const databases = createStore<IamDatabase>({ indexes: {}, report: ignore });
   const namespaces = new Map([['payments', aNamespace()]]);
   const known = new Map<string, DatabaseState>();
   const marks = new Map<string, { readonly marked: Marked | undefined }>();

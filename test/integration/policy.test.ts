@@ -19,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { converge, type Outcome } from '../../src/reconcile/kernel/converge.ts';
 import { Failure } from '../../src/reconcile/kernel/failure.ts';
 import { documentOf, readDocument } from '../../src/resources/policy/document.ts';
-import { shardARN, shardName, tagKeys } from '../../src/resources/policy/names.ts';
+import { shardARN, shardName, tagKeys, tagsOf } from '../../src/resources/policy/names.ts';
 import type {
   Contribution,
   DesiredPolicy,
@@ -239,6 +239,16 @@ describe('a second user of the same role', () => {
     expect((await pass(system, wish([]))).result).toBe('converged');
   });
 
+  test('a listing may be old, but never older than a write of our own', async () => {
+    const system = start({ timing: { freshMs: 600_000 } });
+    for (const users of [['a'], ['a', 'b'], ['b'], []]) {
+      expect((await pass(system, wish(users))).result).toBe('changed');
+    }
+    aws.clearCalls();
+    expect((await pass(system, wish([]))).result).toBe('converged');
+    expect(actions()).toEqual([]);
+  });
+
   test('the sixth change prunes the oldest version', async () => {
     const system = start();
     const users: string[] = [];
@@ -259,7 +269,8 @@ describe('a second user of the same role', () => {
 
 describe('drift made behind our back', () => {
   const desired = wish(['a', 'b']);
-  const editions: readonly (readonly [string, () => Promise<unknown>])[] = [
+  /** `daily`: its count of attachments stays the same, so a running operator sees it only when it looks again. */
+  const editions: readonly (readonly [string, () => Promise<unknown>, 'daily'?])[] = [
     ['the policy deleted', () => deleteFirst()],
     [
       'the policy detached',
@@ -288,6 +299,7 @@ describe('drift made behind our back', () => {
         await admin.send(new DetachRolePolicyCommand({ PolicyArn: first, RoleName: 'checkout' }));
         await admin.send(new AttachRolePolicyCommand({ PolicyArn: first, RoleName: 'other' }));
       },
+      'daily',
     ],
     [
       'the role deleted and made again',
@@ -299,22 +311,23 @@ describe('drift made behind our back', () => {
     ],
   ];
 
-  test.for(editions)('%s: repaired by a running operator and by a restarted one', async ([, edit]) => {
-    // Attachments are looked at again at once here, which the running operator otherwise does once a day.
-    const system = start({ timing: { lookAgainMs: 0 } });
-    for (const one of [system, undefined]) {
-      await settle(system, wish(['a']));
-      await settle(system, desired);
-      await edit();
-      await settle(one ?? start(), desired);
-      expect([mayConnect('a'), mayConnect('b'), mayConnect('stranger')]).toEqual([true, true, false]);
-      const { PolicyRoles } = await admin.send(new ListEntitiesForPolicyCommand({ PolicyArn: first }));
-      expect(PolicyRoles?.map(({ RoleName }) => RoleName)).toEqual(['checkout']);
-      await settle(system, wish([]));
-      if (actions().includes('CreateRole')) break;
-      await admin.send(new DeleteRoleCommand({ RoleName: 'other' })).catch(() => {});
-    }
-  });
+  test.for(editions)(
+    '%s: repaired by a running operator and by a restarted one',
+    async ([, edit, noticed]) => {
+      const system = start(noticed === 'daily' ? { timing: { lookAgainMs: 0 } } : {});
+      for (const one of [system, undefined]) {
+        await settle(system, wish(['a']));
+        await settle(system, desired);
+        await edit();
+        await settle(one ?? start(), desired);
+        expect([mayConnect('a'), mayConnect('b'), mayConnect('stranger')]).toEqual([true, true, false]);
+        const { PolicyRoles } = await admin.send(new ListEntitiesForPolicyCommand({ PolicyArn: first }));
+        expect(PolicyRoles?.map(({ RoleName }) => RoleName)).toEqual(['checkout']);
+        await settle(system, wish([]));
+        await admin.send(new DeleteRoleCommand({ RoleName: 'other' })).catch(() => {});
+      }
+    },
+  );
 });
 
 describe('what is not ours', () => {
@@ -353,6 +366,27 @@ describe('what is not ours', () => {
     expect(await reason(pass(system, wish(['a'])))).toBe('ForeignPolicy');
     expect(await reason(pass(system, wish([])))).toBe('converged');
     expect(await look()).toEqual(before);
+  });
+
+  test('one that was deleted and made again between the look and the change is looked at again', async () => {
+    const system = start();
+    await settle(system, wish(['a']));
+    const resource = policyResource(system);
+    const signal = AbortSignal.timeout(10_000);
+    const observed = await resource.observe(wish([]), signal);
+    const plan = resource.plan(wish([]), observed);
+    await deleteFirst();
+    const made = {
+      PolicyName: shardName(owner, 0),
+      Path: '/iamdb/op/',
+      PolicyDocument: documentOf([arnOf('x')]),
+    };
+    const Tags = Object.entries(tagsOf(owner, 'all')).map(([Key, Value]) => ({ Key, Value }));
+    await admin.send(new CreatePolicyCommand({ ...made, Tags }));
+    const changes = 'refused' in plan ? [] : plan;
+    expect(changes.length).toBeGreaterThan(0);
+    await expect(resource.apply(changes, wish([]), observed, signal)).rejects.toThrow('changed while');
+    expect(await allowed()).toEqual([arnOf('x')]);
   });
 
   test('one that was deleted and made again by a stranger is not taken for ours', async () => {

@@ -80,7 +80,7 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('an admin on PostgreSQL %i', (maj
     await expect
       .poll(async () => reason(await bring(server, wish('later', { connectionLimit: 4 }))))
       .toBe('ReadOnlyServer');
-    await sql('SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only');
+    await sql('ALTER SYSTEM RESET default_transaction_read_only');
     await sql('SELECT pg_reload_conf()');
     await expect.poll(async () => reason(await bring(server, wish('later')))).toMatch(/changed|converged/);
     await bed.gate.close();

@@ -26,8 +26,18 @@ export interface Stage {
   /** Of the administrator, for people's own kubectl. */
   readonly kubeconfig: string;
   /** An IamDatabase for the stage's server, open for namespace payments. */
-  iamDatabase(changes?: { readonly name?: string; readonly spec?: Partial<IamDatabase['spec']> }): object;
+  iamDatabase(changes?: {
+    readonly name?: string;
+    readonly spec?: Partial<IamDatabase['spec']>;
+  }): DatabaseManifest;
   stop(): Promise<void>;
+}
+
+export interface DatabaseManifest {
+  readonly apiVersion: string;
+  readonly kind: 'IamDatabase';
+  readonly metadata: { readonly name: string };
+  readonly spec: object;
 }
 
 export interface StageOptions {
@@ -152,10 +162,10 @@ function iamDatabase(
   authentication: 'IAM' | 'Secret',
   { username }: Admin,
   changes: { readonly name?: string; readonly spec?: Partial<IamDatabase['spec']> },
-) {
+): DatabaseManifest {
   return {
     apiVersion: 'iamdb.dev/v1alpha1',
-    kind: 'IamDatabase' as const,
+    kind: 'IamDatabase',
     metadata: { name: changes.name ?? 'orders' },
     spec: {
       target: { type: 'Cluster', cluster: { identifier: 'orders-prod', region } },

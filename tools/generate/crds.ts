@@ -1,7 +1,8 @@
 // The two CustomResourceDefinitions, from the schema value.
 import { stringify } from 'yaml';
 import { group, version } from '../../src/api/names.ts';
-import { databaseSchema, userSchema } from '../../src/api/schema.ts';
+import { databaseSchema } from '../../src/api/database-schema.ts';
+import { userSchema } from '../../src/api/user-schema.ts';
 
 interface Column {
   readonly name: string;

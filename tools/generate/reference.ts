@@ -1,6 +1,7 @@
 // The reference pages: fields, conditions and reasons, settings, rights.
 import { conditionTypes, reasons } from '../../src/api/conditions.ts';
-import { databaseSchema, userSchema } from '../../src/api/schema.ts';
+import { databaseSchema } from '../../src/api/database-schema.ts';
+import { userSchema } from '../../src/api/user-schema.ts';
 import { settings } from '../../src/config.ts';
 import { clusterRules, namespaceRules, type Rule } from '../../src/systems/permissions.ts';
 

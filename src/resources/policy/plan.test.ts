@@ -265,6 +265,31 @@ describe('many users of one role', () => {
   });
 });
 
+test('who moves out of a policy that is too long loses access at no step, whatever else is moved', () => {
+  const quotas = {
+    policySize: documentSize(['a', 'b', 'c'].map((name) => arnOf(name))),
+    versions: 5,
+    attachedPerRole: 9,
+  };
+  const tooLong = shard(
+    0,
+    ['a', 'b', 'c', 'e'].map((name) => arnOf(name)),
+  );
+  const edited = shard(
+    1,
+    ['f', 'g', 'h'].map((name) => arnOf(name)),
+    { exact: false },
+  );
+  const double = shard(2, [arnOf('f')], { exact: false });
+  let observed = sight([tooLong, edited, double], { quotas });
+  const everybody = [...working(observed)];
+  for (const change of changes(wish(everybody.map(userOf)), observed)) {
+    observed = after(observed, change);
+    expect(everybody.filter((arn) => !working(observed).has(arn))).toEqual([]);
+  }
+  for (const { arns } of observed.shards) expect(documentSize(arns)).toBeLessThanOrEqual(quotas.policySize);
+});
+
 function fullShard(number: number): ReturnType<typeof shard> {
   const arns: string[] = [];
   for (let i = 0; ; i++) {

@@ -126,7 +126,7 @@ export function openServer(options: ServerOptions): PostgresServer {
     } finally {
       signal.removeEventListener('abort', cut);
       // Whoever left a transaction open is not to hand it on.
-      const isWhole = !isBroken && client.getTransactionStatus() === 'I';
+      const isWhole = !isBroken;
       if (!isWhole) destroy(client);
       pool.release(connected, isWhole ? 'whole' : 'broken');
     }

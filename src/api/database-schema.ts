@@ -1,0 +1,163 @@
+// The schema of IamDatabase.
+import { allowRule } from './allow-schema.ts';
+import { conditions, dnsName, port, postgresName } from './schema-parts.ts';
+import { target } from './target-schema.ts';
+
+export const databaseSchema = {
+  type: 'object',
+  required: ['spec'],
+  properties: {
+    spec: {
+      description:
+        'A database, who administers it, and who may declare users in it. Belongs to the platform team.',
+      type: 'object',
+      required: ['target', 'admin'],
+      properties: {
+        target,
+        database: {
+          ...postgresName,
+          default: 'postgres',
+          description: 'What applications connect to, and what the proof connects to.',
+        },
+        connectTo: {
+          description: 'Dial here instead of the endpoint; TLS name and token host stay the real endpoint.',
+          type: 'object',
+          required: ['host', 'port'],
+          properties: {
+            host: { ...dnsName, description: 'Host name or address.' },
+            port: { ...port, description: 'Port.' },
+          },
+        },
+        admin: {
+          description: 'The role by which the operator administers roles.',
+          type: 'object',
+          required: ['username'],
+          properties: {
+            username: { ...postgresName, description: "The admin's role name. Immutable." },
+            authentication: {
+              description: 'IAM: by token, no password exists. Secret: by the password in secretRef.',
+              type: 'string',
+              enum: ['IAM', 'Secret'],
+              default: 'IAM',
+            },
+            secretRef: {
+              description:
+                "With Secret: a Secret in the operator's own namespace with the keys username and password.",
+              type: 'object',
+              required: ['name'],
+              properties: { name: { ...dnsName, description: 'Name of the Secret.' } },
+            },
+          },
+          'x-kubernetes-validations': [
+            {
+              rule: 'self.username == oldSelf.username',
+              message: 'admin.username is immutable: the roles it created belong to it',
+            },
+            {
+              rule: "has(self.secretRef) == (self.authentication == 'Secret')",
+              message: 'secretRef goes with authentication Secret, and only with it',
+            },
+          ],
+        },
+        allow: {
+          description:
+            'Who may declare users here. Rules are ORed, the fields of a rule ANDed. Empty: nobody.',
+          type: 'array',
+          default: [],
+          maxItems: 100,
+          'x-kubernetes-list-type': 'atomic',
+          items: allowRule,
+        },
+        trustedOperatorIDs: {
+          description: 'Roles marked by these operators may be taken over, when moving to a new cluster.',
+          type: 'array',
+          default: [],
+          maxItems: 16,
+          'x-kubernetes-list-type': 'set',
+          items: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' },
+        },
+        probe: {
+          description: 'When logins are proven.',
+          type: 'object',
+          default: {},
+          properties: {
+            policy: {
+              description:
+                'Periodic: after changes and at the interval. OnChange: after changes only. Never: not at all.',
+              type: 'string',
+              enum: ['Periodic', 'OnChange', 'Never'],
+              default: 'Periodic',
+            },
+            intervalSeconds: {
+              type: 'integer',
+              minimum: 60,
+              maximum: 604800,
+              default: 3600,
+              description: 'Time between proofs of one user.',
+            },
+          },
+        },
+        resync: {
+          description: 'How often everything is compared again with what is there.',
+          type: 'object',
+          default: {},
+          properties: {
+            intervalSeconds: {
+              type: 'integer',
+              minimum: 30,
+              maximum: 86400,
+              default: 600,
+              description: 'Time between two looks.',
+            },
+          },
+        },
+        suspend: {
+          type: 'boolean',
+          default: false,
+          description: 'Leave this database and all its users alone.',
+        },
+      },
+    },
+    status: {
+      type: 'object',
+      default: { observedGeneration: -1 },
+      properties: {
+        observedGeneration: {
+          type: 'integer',
+          format: 'int64',
+          description: 'The generation that the conditions speak of.',
+        },
+        conditions,
+        endpoint: { type: 'string', maxLength: 253, description: 'Writer endpoint.' },
+        readerEndpoint: {
+          type: 'string',
+          maxLength: 253,
+          description: 'Reader endpoint, where there is one.',
+        },
+        port: { type: 'integer', description: 'Port.' },
+        resourceIDs: {
+          type: 'array',
+          maxItems: 8,
+          'x-kubernetes-list-type': 'atomic',
+          items: { type: 'string', maxLength: 64 },
+          description: 'Resource ids as they stand in the ARNs.',
+        },
+        accountID: { type: 'string', maxLength: 12, description: 'AWS account of the database.' },
+        partition: { type: 'string', maxLength: 16, description: 'AWS partition.' },
+        region: { type: 'string', maxLength: 32, description: 'AWS region.' },
+        engine: { type: 'string', maxLength: 64, description: 'Engine as RDS names it.' },
+        engineVersion: { type: 'string', maxLength: 32, description: 'Engine version as RDS names it.' },
+        serverVersion: {
+          type: 'string',
+          maxLength: 64,
+          description: 'Version that the server itself reports.',
+        },
+        lastHandledReconcileAt: {
+          type: 'string',
+          maxLength: 128,
+          description: 'Echo of the reconcile-requested-at annotation.',
+        },
+      },
+    },
+  },
+} as const;

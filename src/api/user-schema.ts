@@ -1,0 +1,173 @@
+// The schema of IamDatabaseUser.
+import { conditions, dnsName, postgresName } from './schema-parts.ts';
+
+export const userSchema = {
+  type: 'object',
+  required: ['spec'],
+  properties: {
+    spec: {
+      description: 'A database user that logs in with IAM tokens. Belongs to a team.',
+      type: 'object',
+      required: ['databaseRef', 'username', 'principals'],
+      properties: {
+        databaseRef: {
+          description: 'The IamDatabase. Immutable.',
+          type: 'object',
+          required: ['name'],
+          properties: { name: { ...dnsName, description: 'Its name.' } },
+          'x-kubernetes-validations': [
+            { rule: 'self == oldSelf', message: 'databaseRef is immutable: create another IamDatabaseUser' },
+          ],
+        },
+        username: {
+          description: "The role's name in PostgreSQL and in the ARN; case is kept. Immutable.",
+          type: 'string',
+          minLength: 1,
+          maxLength: 63,
+          'x-kubernetes-validations': [
+            { rule: 'self == oldSelf', message: 'username is immutable: create another IamDatabaseUser' },
+            {
+              rule: "self.matches('^[A-Za-z_][A-Za-z0-9_.@-]{0,62}$')",
+              message:
+                'use a letter or _ first, then at most 62 of letters, digits and _ . @ - (others have a meaning in an ARN or a policy)',
+            },
+            {
+              rule: "!(self.lowerAscii().startsWith('pg_') || self.lowerAscii().startsWith('rds')) && !(self.lowerAscii() in ['public', 'none', 'all', 'replication', 'user', 'postgres'])",
+              message:
+                'this name is reserved by PostgreSQL or RDS: use another, for example one with your team as prefix',
+            },
+          ],
+        },
+        memberOf: {
+          description: 'Group roles to be a member of; they must exist.',
+          type: 'array',
+          default: [],
+          maxItems: 32,
+          'x-kubernetes-list-type': 'set',
+          items: postgresName,
+        },
+        connectDatabases: {
+          description: "Databases to have CONNECT on. Default: the IamDatabase's own.",
+          type: 'array',
+          minItems: 1,
+          maxItems: 32,
+          'x-kubernetes-list-type': 'set',
+          items: postgresName,
+        },
+        connectionLimit: {
+          type: 'integer',
+          minimum: -1,
+          maximum: 100000,
+          default: -1,
+          description: 'Sessions at a time; -1 is no limit.',
+        },
+        principals: {
+          description: 'Who may log in as this user.',
+          type: 'array',
+          minItems: 1,
+          maxItems: 16,
+          'x-kubernetes-list-type': 'atomic',
+          items: {
+            type: 'object',
+            required: ['roleARN'],
+            properties: {
+              roleARN: {
+                description: 'ARN of an IAM role in the account of the database.',
+                type: 'string',
+                maxLength: 600,
+                pattern: '^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$',
+              },
+            },
+          },
+        },
+        trustBundle: {
+          description: "The ConfigMap with the region's certificate authorities.",
+          type: 'object',
+          default: {},
+          properties: { configMapName: { ...dnsName, description: 'Default: rds-ca-<region>.' } },
+        },
+        connection: {
+          description: 'The ConfigMap that tells applications how to connect, made for envFrom.',
+          type: 'object',
+          default: {},
+          properties: {
+            type: {
+              type: 'string',
+              enum: ['ConfigMap', 'None'],
+              default: 'ConfigMap',
+              description: 'ConfigMap, or None for none.',
+            },
+            configMapName: { ...dnsName, description: 'Default: <name>-connection.' },
+          },
+        },
+        probe: {
+          description: 'By whom the login is proven.',
+          type: 'object',
+          default: {},
+          properties: {
+            as: {
+              description:
+                'Auto: the best identity there is. Workload: the principal itself, assumed by the operator. Operator: its own identity. Nobody: no proof.',
+              type: 'string',
+              enum: ['Auto', 'Workload', 'Operator', 'Nobody'],
+              default: 'Auto',
+            },
+          },
+        },
+        suspend: {
+          type: 'boolean',
+          default: false,
+          description: 'Leave this user alone: nothing is looked at, changed or removed.',
+        },
+      },
+    },
+    status: {
+      type: 'object',
+      default: { observedGeneration: -1 },
+      properties: {
+        observedGeneration: {
+          type: 'integer',
+          format: 'int64',
+          description: 'The generation that the conditions speak of.',
+        },
+        conditions,
+        resourceARNs: {
+          description: 'What the policies allow rds-db:connect on.',
+          type: 'array',
+          maxItems: 8,
+          'x-kubernetes-list-type': 'atomic',
+          items: { type: 'string', maxLength: 2048 },
+        },
+        principals: {
+          description: 'Each principal and the policy that lets it in.',
+          type: 'array',
+          maxItems: 16,
+          'x-kubernetes-list-type': 'atomic',
+          items: {
+            type: 'object',
+            required: ['roleARN'],
+            properties: {
+              roleARN: { type: 'string', maxLength: 2048, description: 'The IAM role.' },
+              policyARN: {
+                type: 'string',
+                maxLength: 2048,
+                description: 'The managed policy that holds this user.',
+              },
+            },
+          },
+        },
+        lastVerificationTime: {
+          type: 'string',
+          format: 'date-time',
+          description: 'When a login was last proven; written at most daily or with another change.',
+        },
+        verifiedAs: { type: 'string', maxLength: 2048, description: 'Who logged in for the proof.' },
+        lastHandledReconcileAt: {
+          type: 'string',
+          maxLength: 128,
+          description: 'Echo of the reconcile-requested-at annotation.',
+        },
+      },
+    },
+  },
+} as const;

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { aDatabase, aNamespace, aTarget, aUser, begun, deleted } from '../../test/builders/objects.ts';
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { stanceOf } from './contributions.ts';
+import { Failure } from './kernel/failure.ts';
+import type { Standing } from './standing.ts';
+import { isSuspended } from './suspension.ts';
+
+const standings = {
+  eligible: {
+    state: 'eligible',
+    database: aDatabase(),
+    target: aTarget(),
+    namespace: aNamespace(),
+    permission: { rules: [], literallyAllowedGroups: [] },
+    reservedUsernames: [],
+  },
+  refused: { state: 'refused', failure: new Failure('invalid', 'NamespaceNotAllowed', 'No.') },
+  unresolved: { state: 'unresolved', failure: new Failure('throttled', 'Throttled', 'Slow.') },
+  contested: { state: 'contested', target: aTarget() },
+} satisfies Record<string, Standing>;
+
+describe('what a user contributes to what it shares', () => {
+  const fresh = aUser();
+  const old = begun(aUser());
+
+  it.each<[string, IamDatabaseUser, keyof typeof standings, suspended: boolean, expected: string]>([
+    ['present once it is eligible and has begun', old, 'eligible', false, 'present'],
+    ['unknown before it has begun', fresh, 'eligible', false, 'unknown'],
+    ['unknown while suspended', old, 'eligible', true, 'unknown'],
+    ['unknown while suspended, even when deleted', deleted(old), 'eligible', true, 'unknown'],
+    ['unknown while its database cannot be resolved', old, 'unresolved', false, 'unknown'],
+    ['unknown while contested', old, 'contested', false, 'unknown'],
+    ['unknown once it is not allowed any more', old, 'refused', false, 'unknown'],
+    ['absent when it leaves', deleted(old), 'eligible', false, 'absent'],
+    ['absent when it leaves and is not allowed any more', deleted(old), 'refused', false, 'absent'],
+    ['absent when it leaves and its database is gone', deleted(old), 'unresolved', false, 'absent'],
+    ['absent when it never began and is not allowed', fresh, 'refused', false, 'absent'],
+    ['absent when it never began and is not allowed, though suspended', fresh, 'refused', true, 'absent'],
+    [
+      'unknown when it never began and its database cannot be resolved',
+      fresh,
+      'unresolved',
+      false,
+      'unknown',
+    ],
+  ])('%s', (_sentence, user, standing, suspended, expected) => {
+    expect(stanceOf(user, standings[standing], suspended)).toBe(expected);
+  });
+});
+
+const view = (suspend: boolean | undefined) => ({
+  database: () => (suspend === undefined ? undefined : aDatabase({ spec: { suspend } })),
+});
+
+describe('suspension', () => {
+  it.each([
+    ['by itself', true, false, true],
+    ['by its database', false, true, true],
+    ['by neither', false, false, false],
+    ['not by a database that is not there', false, undefined, false],
+  ])('%s', (_sentence, own, database, expected) => {
+    expect(isSuspended(aUser({ spec: { suspend: own } }), view(database))).toBe(expected);
+  });
+});

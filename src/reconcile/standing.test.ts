@@ -1,0 +1,307 @@
+import { describe, expect, it } from 'vitest';
+import { aDatabase, aNamespace, aRule, aTarget, aUser, begun, deleted } from '../../test/builders/objects.ts';
+import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
+import type { Marked } from './claim.ts';
+import type { DatabaseState } from './database-state.ts';
+import { Failure } from './kernel/failure.ts';
+import { contestedServer, standingOf, type View } from './standing.ts';
+
+const resolved: DatabaseState = {
+  target: aTarget(),
+  admin: { serverVersion: '17.4' },
+  server: undefined,
+};
+
+/** Namespace payments is known, orders is resolved and admits it, and no mark was read; unless told otherwise. */
+function aView(input: {
+  readonly users?: readonly IamDatabaseUser[];
+  readonly databases?: readonly IamDatabase[];
+  readonly states?: Readonly<Record<string, DatabaseState>>;
+  readonly namespaces?: readonly string[];
+  /** null: it was read, and there is none. */
+  readonly mark?: Marked | null;
+}): View {
+  const { users = [], databases = [aDatabase()], states = { orders: resolved }, mark } = input;
+  const known = input.namespaces ?? ['payments'];
+  return {
+    database: (name) => databases.find(({ metadata }) => metadata.name === name),
+    databases: () => databases,
+    stateOf: (name) => states[name],
+    namespace: (name) => (known.includes(name) ? aNamespace(name) : undefined),
+    usersNamed: (username) => users.filter(({ spec }) => spec.username === username),
+    usersOf: (name) => users.filter(({ spec }) => spec.databaseRef.name === name),
+    markOf: () => (mark === undefined ? undefined : { marked: mark ?? undefined }),
+  };
+}
+
+/** The state, and the reason where there is one. */
+function stand(user: IamDatabaseUser, input: Parameters<typeof aView>[0] = {}): string {
+  const standing = standingOf(user, aView({ ...input, users: [user, ...(input.users ?? [])] }));
+  return 'failure' in standing ? `${standing.state}: ${standing.failure.reason}` : standing.state;
+}
+
+const unresolvedState = (failure: Failure): DatabaseState => ({ ...resolved, target: failure });
+const throttled = new Failure('throttled', 'Throttled', 'AWS asks to slow down.');
+
+describe('a user stands', () => {
+  const stranger = aUser({ metadata: { namespace: 'billing' } });
+
+  it.each<[string, string, IamDatabaseUser, Parameters<typeof aView>[0]]>([
+    ['eligible where everything fits', 'eligible', aUser(), {}],
+    ['unresolved without an IamDatabase', 'unresolved: DatabaseNotFound', aUser(), { databases: [] }],
+    ['unresolved before the database was looked at', 'unresolved: Progressing', aUser(), { states: {} }],
+    [
+      'unresolved while its target is not, though it would not be allowed either',
+      'unresolved: Throttled',
+      stranger,
+      { states: { orders: unresolvedState(throttled) } },
+    ],
+    [
+      'unresolved, not refused, before its namespace was seen',
+      'unresolved: Progressing',
+      aUser(),
+      { namespaces: [] },
+    ],
+    [
+      'refused where it is not allowed',
+      'refused: NamespaceNotAllowed',
+      stranger,
+      { namespaces: ['billing'] },
+    ],
+    [
+      'refused with the name of the admin',
+      'refused: UsernameNotAllowed',
+      aUser(),
+      {
+        databases: [aDatabase({ spec: { admin: { username: 'payments_checkout', authentication: 'IAM' } } })],
+      },
+    ],
+    [
+      'refused with the name of the admin that another IamDatabase uses on that server',
+      'refused: UsernameNotAllowed',
+      aUser(),
+      {
+        databases: [
+          aDatabase(),
+          aDatabase({
+            metadata: { name: 'again' },
+            spec: { admin: { username: 'payments_checkout', authentication: 'IAM' } },
+          }),
+        ],
+        states: { orders: resolved, again: resolved },
+      },
+    ],
+    [
+      'eligible with the name of an admin on another server',
+      'eligible',
+      aUser(),
+      {
+        databases: [
+          aDatabase(),
+          aDatabase({
+            metadata: { name: 'other' },
+            spec: { admin: { username: 'payments_checkout', authentication: 'IAM' } },
+          }),
+        ],
+        states: {
+          orders: resolved,
+          other: { ...resolved, target: aTarget({ serverResourceID: 'db-OTHER' }) },
+        },
+      },
+    ],
+    [
+      'unresolved, and does not begin, where the database is being deleted',
+      'unresolved: Terminating',
+      aUser(),
+      { databases: [deleted(aDatabase())] },
+    ],
+    [
+      'eligible still where the database is being deleted, if it has begun',
+      'eligible',
+      begun(aUser()),
+      { databases: [deleted(aDatabase())] },
+    ],
+  ])('%s', (_sentence, expected, user, input) => {
+    expect(stand(user, input)).toBe(expected);
+  });
+});
+
+const at = (name: string, day: number) =>
+  aUser({
+    metadata: { name, creationTimestamp: `2026-01-0${day}T00:00:00Z` },
+    spec: { username: `payments_${name}` },
+  });
+
+const allowing = (...maxUsers: readonly (number | undefined)[]) => ({
+  databases: [
+    aDatabase({
+      spec: { allow: maxUsers.map((max) => aRule(max === undefined ? {} : { maxUsers: max })) },
+    }),
+  ],
+});
+
+describe('maxUsers', () => {
+  const [first, second, third] = [at('first', 1), at('second', 2), at('third', 3)];
+  it.each<[string, string, IamDatabaseUser, Parameters<typeof aView>[0]]>([
+    ['admits the first of one', 'eligible', first, { ...allowing(1), users: [second] }],
+    ['refuses the second of one', 'refused: TooManyUsers', second, { ...allowing(1), users: [first] }],
+    ['admits the second of two', 'eligible', second, { ...allowing(2), users: [first, third] }],
+    [
+      'never refuses who has begun, though there are too many',
+      'eligible',
+      begun(third),
+      { ...allowing(1), users: [begun(first), begun(second)] },
+    ],
+    [
+      'counts who has begun before who is older',
+      'refused: TooManyUsers',
+      first,
+      { ...allowing(1), users: [begun(third)] },
+    ],
+    [
+      'does not count who leaves without having begun',
+      'eligible',
+      second,
+      { ...allowing(1), users: [deleted(first)] },
+    ],
+    [
+      'counts who leaves and is not gone yet',
+      'refused: TooManyUsers',
+      second,
+      { ...allowing(1), users: [deleted(begun(first))] },
+    ],
+    [
+      'does not count users of another namespace',
+      'eligible',
+      second,
+      {
+        ...allowing(1),
+        users: [aUser({ metadata: { name: 'x', namespace: 'billing' } })],
+        namespaces: ['payments', 'billing'],
+      },
+    ],
+    [
+      'is no limit where another rule has none',
+      'eligible',
+      second,
+      { ...allowing(1, undefined), users: [first] },
+    ],
+    ['is the sum where two rules have one', 'eligible', second, { ...allowing(1, 1), users: [first] }],
+    [
+      'refuses where each of two rules is full',
+      'refused: TooManyUsers',
+      third,
+      { ...allowing(1, 1), users: [first, second] },
+    ],
+  ])('%s', (_sentence, expected, user, input) => {
+    expect(stand(user, input)).toBe(expected);
+  });
+
+  it('says how many there may be', () => {
+    const standing = standingOf(second, aView({ ...allowing(1), users: [first, second] }));
+    expect(standing).toMatchObject({ failure: { message: expect.stringContaining('maxUsers 1') } });
+  });
+});
+
+describe('where another object asks for the same user name', () => {
+  const other = aUser({ metadata: { name: 'other', creationTimestamp: '2026-01-02T00:00:00Z' } });
+  const older = aUser({ metadata: { name: 'older', creationTimestamp: '2025-01-01T00:00:00Z' } });
+  const named = { namespace: 'payments', name: 'other' };
+
+  it.each<[string, string, IamDatabaseUser, Parameters<typeof aView>[0]]>([
+    ['it is contested until the mark was read', 'contested', aUser(), { users: [other] }],
+    ['the older holds it', 'eligible', aUser(), { users: [other], mark: null }],
+    ['the younger does not', 'refused: Conflict', aUser(), { users: [older], mark: null }],
+    ['the marked holds it', 'refused: Conflict', aUser(), { users: [other], mark: named }],
+    [
+      'the older holds it where the mark names nobody who asks',
+      'eligible',
+      aUser(),
+      { users: [other], mark: { namespace: 'gone', name: 'gone' } },
+    ],
+    [
+      'one that is leaving holds it until it is gone',
+      'refused: Conflict',
+      aUser(),
+      { users: [deleted(begun(other))], mark: named },
+    ],
+    [
+      'one that leaves without having begun does not compete',
+      'eligible',
+      aUser(),
+      { users: [deleted(older)] },
+    ],
+    [
+      'one that is not allowed does not compete',
+      'eligible',
+      aUser(),
+      {
+        users: [
+          aUser({
+            metadata: { name: 'older', namespace: 'billing', creationTimestamp: '2025-01-01T00:00:00Z' },
+          }),
+        ],
+        namespaces: ['payments', 'billing'],
+      },
+    ],
+    [
+      'one whose database is not resolved does not compete',
+      'eligible',
+      aUser(),
+      {
+        users: [
+          aUser({
+            metadata: { name: 'older', creationTimestamp: '2025-01-01T00:00:00Z' },
+            spec: { databaseRef: { name: 'lost' } },
+          }),
+        ],
+      },
+    ],
+    [
+      'a suspended one competes',
+      'refused: Conflict',
+      aUser(),
+      { users: [{ ...older, spec: { ...older.spec, suspend: true } }], mark: null },
+    ],
+    [
+      'one on another server does not compete',
+      'eligible',
+      aUser(),
+      {
+        users: [{ ...older, spec: { ...older.spec, databaseRef: { name: 'other' } } }],
+        databases: [aDatabase(), aDatabase({ metadata: { name: 'other' } })],
+        states: {
+          orders: resolved,
+          other: { ...resolved, target: aTarget({ serverResourceID: 'db-OTHER' }) },
+        },
+      },
+    ],
+    [
+      'one that reaches the same server by another IamDatabase competes',
+      'refused: Conflict',
+      aUser(),
+      {
+        users: [{ ...older, spec: { ...older.spec, databaseRef: { name: 'again' } } }],
+        databases: [aDatabase(), aDatabase({ metadata: { name: 'again' } })],
+        states: { orders: resolved, again: resolved },
+        mark: null,
+      },
+    ],
+  ])('%s', (_sentence, expected, user, input) => {
+    expect(stand(user, input)).toBe(expected);
+  });
+
+  it('names the holder and what to do', () => {
+    const standing = standingOf(aUser(), aView({ users: [aUser(), older], mark: null }));
+    expect(standing).toMatchObject({
+      failure: { kind: 'conflict', message: expect.stringMatching(/payments\/older holds.*[Uu]se another/) },
+    });
+  });
+
+  it('knows the server whose role has to be asked, contested or decided', () => {
+    const users = [aUser(), other];
+    expect(contestedServer(aUser(), aView({ users }))).toBe('cluster-ABC');
+    expect(contestedServer(aUser(), aView({ users, mark: named }))).toBe('cluster-ABC');
+    expect(contestedServer(aUser(), aView({ users: [aUser()] }))).toBeUndefined();
+  });
+});

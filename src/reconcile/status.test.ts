@@ -1,0 +1,278 @@
+import { describe, expect, it } from 'vitest';
+import { aUser } from '../../test/builders/objects.ts';
+import { annotations } from '../api/names.ts';
+import type { Condition, ConditionType } from '../api/conditions.ts';
+import { Failure, type FailureKind } from './kernel/failure.ts';
+import {
+  conditionsOf,
+  failed,
+  good,
+  handledOf,
+  type Link,
+  rfc3339,
+  sameStatus,
+  suspendedConditions,
+  waiting,
+} from './status.ts';
+
+const begin = Date.parse('2026-03-01T00:00:00Z');
+const at = (minutes: number) => ({ now: begin + minutes * 60_000, timeScale: 1 });
+const of = (conditions: readonly Condition[], type: ConditionType) =>
+  conditions.find((condition) => condition.type === type);
+const short = (conditions: readonly Condition[], type: ConditionType) => {
+  const found = of(conditions, type);
+  return found === undefined ? '-' : `${found.status} ${found.reason}`;
+};
+/** Ready, Reconciling and Stalled, in that order. */
+const kstatus = (conditions: readonly Condition[]) =>
+  (['Ready', 'Reconciling', 'Stalled'] as const).map((type) => short(conditions, type)).join(' | ');
+
+const resolved = good('DatabaseResolved', 'Resolved', 'It is resolved.');
+const fine = good('RoleReady', 'AsDeclared', 'Fine.');
+const trouble = (kind: FailureKind, type: ConditionType = 'RoleReady'): Link =>
+  failed(type, new Failure(kind, 'DatabaseUnavailable', 'No answer.'));
+const access = (status: 'True' | 'False' | 'Unknown'): Link => ({
+  type: 'AccessVerified',
+  status,
+  reason: status === 'True' ? 'Verified' : status === 'False' ? 'TokenRefused' : 'NotProven',
+  message: 'A login.',
+  optional: true,
+  ...(status === 'False' ? { failure: new Failure('denied', 'TokenRefused', 'A login.') } : {}),
+});
+
+describe('kstatus reads', () => {
+  it.each<[string, readonly Link[], string]>([
+    ['good as current', [resolved, fine], 'True Ready | - | -'],
+    [
+      'working as in progress, not as failed',
+      [resolved, waiting('RoleReady', 'Allowed')],
+      'Unknown Waiting | True Waiting | -',
+    ],
+    [
+      'a step on the way as in progress',
+      [failed('RoleReady', new Failure('unavailable', 'NotVisibleYet', 'Wait.'))],
+      'Unknown NotVisibleYet | True NotVisibleYet | -',
+    ],
+    [
+      'what will be tried again as in progress, with its reason',
+      [resolved, trouble('unavailable')],
+      'False DatabaseUnavailable | True DatabaseUnavailable | -',
+    ],
+    [
+      'what is denied as in progress: rights come back',
+      [trouble('denied')],
+      'False DatabaseUnavailable | True DatabaseUnavailable | -',
+    ],
+    [
+      'what is missing as in progress',
+      [trouble('missing')],
+      'False DatabaseUnavailable | True DatabaseUnavailable | -',
+    ],
+    [
+      'throttling as in progress',
+      [trouble('throttled')],
+      'False DatabaseUnavailable | True DatabaseUnavailable | -',
+    ],
+    [
+      'what nobody foresaw as in progress',
+      [trouble('unexpected')],
+      'False DatabaseUnavailable | True DatabaseUnavailable | -',
+    ],
+    [
+      'what a person has to mend as failed',
+      [resolved, trouble('invalid')],
+      'False DatabaseUnavailable | - | True DatabaseUnavailable',
+    ],
+    [
+      "what is somebody else's as failed",
+      [trouble('conflict')],
+      'False DatabaseUnavailable | - | True DatabaseUnavailable',
+    ],
+    [
+      'a False before an Unknown that comes first',
+      [waiting('Allowed', 'DatabaseResolved'), trouble('invalid')],
+      'False DatabaseUnavailable | - | True DatabaseUnavailable',
+    ],
+    ['a login that was not proven as current', [fine, access('Unknown')], 'True Ready | - | -'],
+    [
+      'a login that was refused as in progress',
+      [fine, access('False')],
+      'False TokenRefused | True TokenRefused | -',
+    ],
+    [
+      'an access that waits for a link as in progress',
+      [fine, waiting('AccessVerified', 'PolicyReady')],
+      'Unknown Waiting | True Waiting | -',
+    ],
+    [
+      'a Ready that was found as it was found',
+      [trouble('conflict', 'Ready')],
+      'False DatabaseUnavailable | - | True DatabaseUnavailable',
+    ],
+  ])('%s', (_sentence, links, expected) => {
+    expect(kstatus(conditionsOf(links, 1, [], at(0)))).toBe(expected);
+  });
+
+  it('the first link that fails gives reason and message', () => {
+    const links = [
+      failed('PolicyReady', new Failure('throttled', 'Throttled', 'Slow down.')),
+      trouble('invalid'),
+    ];
+    expect(of(conditionsOf(links, 1, [], at(0)), 'Ready')).toMatchObject({
+      reason: 'Throttled',
+      message: 'Slow down.',
+    });
+  });
+});
+
+describe('an object that keeps failing', () => {
+  const links = [trouble('unavailable')];
+  const first = conditionsOf(links, 1, [], at(0));
+
+  it.each([
+    ['is in progress after 9 minutes', 9, 'True DatabaseUnavailable'],
+    ['is in progress after 10 minutes', 10, 'True DatabaseUnavailable'],
+    ['is not any more after 11, so that it shows as failed', 11, '-'],
+  ])('%s', (_sentence, minutes, expected) => {
+    expect(short(conditionsOf(links, 1, first, at(minutes)), 'Reconciling')).toBe(expected);
+  });
+
+  it('stays failed however many passes there are in between', () => {
+    let conditions = first;
+    for (let minute = 1; minute <= 30; minute += 1)
+      conditions = conditionsOf(links, 1, conditions, at(minute));
+    expect(kstatus(conditions)).toBe('False DatabaseUnavailable | - | -');
+    expect(of(conditions, 'Ready')?.lastTransitionTime).toBe('2026-03-01T00:00:00Z');
+  });
+
+  it('is in progress again once it was on the way in between', () => {
+    const passing = conditionsOf([waiting('RoleReady', 'Allowed')], 1, first, at(20));
+    expect(short(conditionsOf(links, 1, passing, at(21)), 'Reconciling')).not.toBe('-');
+  });
+
+  it('has its ten minutes scaled with all other timers', () => {
+    const scaled = { now: begin + 7_000, timeScale: 0.01 };
+    expect(short(conditionsOf(links, 1, first, scaled), 'Reconciling')).toBe('-');
+  });
+});
+
+describe('lastTransitionTime', () => {
+  const first = conditionsOf([trouble('unavailable')], 1, [], at(0));
+
+  it('stays while the status does, though reason, message and generation change', () => {
+    const other = failed('RoleReady', new Failure('missing', 'GroupNotFound', 'No group.'));
+    const role = of(conditionsOf([other], 2, first, at(5)), 'RoleReady');
+    expect(role).toEqual({
+      type: 'RoleReady',
+      status: 'False',
+      reason: 'GroupNotFound',
+      message: 'No group.',
+      observedGeneration: 2,
+      lastTransitionTime: '2026-03-01T00:00:00Z',
+    });
+  });
+
+  it('moves with the status', () => {
+    expect(of(conditionsOf([fine], 1, first, at(5)), 'RoleReady')?.lastTransitionTime).toBe(
+      '2026-03-01T00:05:00Z',
+    );
+  });
+
+  it('has whole seconds, as metav1.Time does', () => {
+    expect(rfc3339(begin + 1_999)).toBe('2026-03-01T00:00:01Z');
+  });
+});
+
+describe('a status', () => {
+  const links = [resolved, trouble('unavailable'), access('Unknown')];
+
+  it('is the same for the same findings a minute later, so that nothing is written', () => {
+    const first = conditionsOf(links, 1, [], at(0));
+    expect(conditionsOf(links, 1, first, at(1))).toEqual(first);
+  });
+
+  it('speaks of the generation in each condition', () => {
+    const generations = conditionsOf(links, 7, [], at(0)).map((condition) => condition.observedGeneration);
+    expect(new Set(generations)).toEqual(new Set([7]));
+  });
+
+  it('has each condition once', () => {
+    const types = conditionsOf(links, 1, [], at(0)).map(({ type }) => type);
+    expect(types).toEqual([...new Set(types)]);
+  });
+
+  it('clips a message without leaving half a character', () => {
+    const long = `${'x'.repeat(1_020)}${'😀'.repeat(50)}`;
+    const clipped = of(conditionsOf([good('RoleReady', 'AsDeclared', long)], 1, [], at(0)), 'RoleReady');
+    expect(clipped?.message.length).toBeLessThanOrEqual(1_024);
+    expect(clipped?.message.isWellFormed()).toBe(true);
+    expect(clipped?.message).toMatch(/^x{1020}.*\.\.\.$/u);
+  });
+
+  it.each([
+    ['key order does not matter', { a: 1, b: { c: 1, d: 2 } }, { b: { d: 2, c: 1 }, a: 1 }, true],
+    ['undefined is absent', { a: 1, b: undefined }, { a: 1 }, true],
+    ['the order of a list matters', { a: [1, 2] }, { a: [2, 1] }, false],
+    ['another value is another', { a: 1 }, { a: 2 }, false],
+    ['none is not an empty one', undefined, {}, false],
+  ])('compares by what it says: %s', (_sentence, a, b, expected) => {
+    expect(sameStatus(a, b)).toBe(expected);
+  });
+});
+
+const asked = (value: string) =>
+  handledOf({ ...aUser().metadata, annotations: { [annotations.reconcileRequestedAt]: value } });
+
+describe('the answer to a request by annotation', () => {
+  it('echoes any value', () => {
+    expect(asked('now')).toEqual({ lastHandledReconcileAt: 'now' });
+    expect(handledOf(aUser().metadata)).toEqual({});
+  });
+
+  it('fits into the status whatever it is, or nothing could be reported any more', () => {
+    const { lastHandledReconcileAt = '' } = asked(`${'x'.repeat(127)}😀${'x'.repeat(1_000)}`);
+    expect(lastHandledReconcileAt.length).toBeLessThanOrEqual(128);
+    expect(lastHandledReconcileAt.isWellFormed()).toBe(true);
+  });
+});
+
+const suspended = (status?: NonNullable<ReturnType<typeof aUser>['status']>) =>
+  suspendedConditions(
+    aUser({ metadata: { generation: 2 }, ...(status && { status }) }),
+    'spec.suspend',
+    begin,
+  );
+
+describe('a suspended object', () => {
+  const before = conditionsOf([resolved, trouble('invalid')], 1, [], at(0));
+  it('keeps what is known, says so in Ready, and is neither Reconciling nor Stalled', () => {
+    const { conditions, observedGeneration, verifiedAs } = suspended({
+      conditions: before,
+      verifiedAs: 'me',
+    });
+    expect(kstatus(conditions)).toBe('False Suspended | - | -');
+    expect(short(conditions, 'RoleReady')).toBe('False DatabaseUnavailable');
+    expect(observedGeneration).toBe(2);
+    expect(verifiedAs).toBe('me');
+  });
+
+  it('that was Ready is Ready still', () => {
+    const ready = conditionsOf([fine], 1, [], at(0));
+    expect(kstatus(suspended({ conditions: ready }).conditions)).toBe('True Suspended | - | -');
+  });
+
+  it('that was never looked at is Unknown', () => {
+    expect(kstatus(suspended().conditions)).toBe('Unknown Suspended | - | -');
+  });
+
+  it('says the same each time', () => {
+    const once = suspended({ conditions: before });
+    expect(sameStatus(once, suspended(once))).toBe(true);
+  });
+
+  it('that is being deleted says that the deletion waits', () => {
+    const leaving = aUser({ metadata: { deletionTimestamp: '2026-03-01T00:00:00Z' } });
+    const { conditions } = suspendedConditions(leaving, 'spec.suspend', begin);
+    expect(of(conditions, 'Ready')?.message).toContain('the deletion waits');
+  });
+});

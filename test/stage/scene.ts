@@ -1,0 +1,184 @@
+// What tests on the stage do and look at: objects, conditions, events, policies, logins.
+import type { Condition, ConditionType } from '../../src/api/conditions.ts';
+import type { IamDatabase, IamDatabaseUser } from '../../src/api/objects.ts';
+import { Signer } from '@aws-sdk/rds-signer';
+import { Client } from 'pg';
+import type { Kube } from '../bed/kube.ts';
+import { accountID, region } from './account.ts';
+import { apply, pathOf } from './cluster.ts';
+import type { Stage } from './stage.ts';
+import { until } from './wait.ts';
+
+export const checkoutRole = `arn:aws:iam::${accountID}:role/payments-checkout`;
+
+export interface UserManifest {
+  readonly apiVersion: 'iamdb.dev/v1alpha1';
+  readonly kind: 'IamDatabaseUser';
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+/** An IamDatabaseUser for namespace payments that the stage's database allows. */
+export function userManifest(
+  name = 'checkout',
+  spec: Readonly<Record<string, unknown>> = {},
+  namespace = 'payments',
+): UserManifest {
+  return {
+    apiVersion: 'iamdb.dev/v1alpha1',
+    kind: 'IamDatabaseUser',
+    metadata: { name, namespace },
+    spec: {
+      databaseRef: { name: 'orders' },
+      username: `payments_${name.replaceAll('-', '_')}`,
+      memberOf: ['orders_readwrite'],
+      principals: [{ roleARN: checkoutRole }],
+      ...spec,
+    },
+  };
+}
+
+interface Named {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+export interface Scene {
+  apply(manifest: object): Promise<void>;
+  /** Merge patch as the administrator. */
+  patch(manifest: Named, patch: object): Promise<void>;
+  delete(manifest: Named): Promise<void>;
+  /** Undefined once it is gone. */
+  read<T = IamDatabaseUser>(manifest: Named): Promise<T | undefined>;
+  condition(manifest: Named, type: ConditionType): Promise<Condition | undefined>;
+  /** Waits until the condition has that status (and reason) for the present generation. */
+  untilCondition(
+    manifest: Named,
+    type: ConditionType,
+    status: Condition['status'],
+    reason?: string,
+    withinMs?: number,
+  ): Promise<Condition>;
+  untilReady(manifest: Named, withinMs?: number): Promise<void>;
+  untilGone(manifest: Named, withinMs?: number): Promise<void>;
+  events(reason: string): Promise<readonly { readonly note: string; readonly about: string }[]>;
+  configMap(
+    namespace: string,
+    name: string,
+  ): Promise<{ readonly data: Readonly<Record<string, string>> } | undefined>;
+  /** ARNs that the policies attached to an IAM role allow to connect to. */
+  allowedARNs(roleName: string): readonly string[];
+  /** Logs in as the workload does; answers with current_user. */
+  login(username: string, roleARN?: string): Promise<string>;
+}
+
+export function sceneOf(stage: Stage): Scene {
+  const { kube } = stage.bed;
+  const read = async <T = IamDatabaseUser>(manifest: Named): Promise<T | undefined> => {
+    const { status, body } = await kube.request<T>({ path: pathOf(manifest) });
+    return status === 404 ? undefined : body;
+  };
+  const condition = async (manifest: Named, type: ConditionType) => {
+    const object = await read<IamDatabaseUser | IamDatabase>(manifest);
+    const found = object?.status?.conditions?.find((one) => one.type === type);
+    // What was said of an older generation says nothing about this one.
+    return found !== undefined && found.observedGeneration === object?.metadata.generation
+      ? found
+      : undefined;
+  };
+  const untilCondition: Scene['untilCondition'] = async (manifest, type, status, reason, withinMs = 20_000) =>
+    await until(
+      `${type}=${status} ${reason ?? ''} of ${manifest.metadata.name}`,
+      async () => {
+        const found = await condition(manifest, type);
+        return found?.status === status && (reason === undefined || found.reason === reason)
+          ? found
+          : undefined;
+      },
+      { withinMs, seen: async () => (await read(manifest))?.status },
+    );
+
+  return {
+    apply: (manifest) => apply(kube, manifest as Named),
+    patch: async (manifest, patch) => {
+      await kube.request({ method: 'PATCH', path: pathOf(manifest), body: patch, expect: 200 });
+    },
+    delete: async (manifest) => {
+      await kube.request({ method: 'DELETE', path: pathOf(manifest) });
+    },
+    read,
+    condition,
+    untilCondition,
+    untilReady: async (manifest, withinMs) => {
+      await untilCondition(manifest, 'Ready', 'True', undefined, withinMs);
+    },
+    untilGone: async (manifest, withinMs = 20_000) => {
+      await until(`${manifest.metadata.name} to be gone`, async () => (await read(manifest)) === undefined, {
+        withinMs,
+        seen: () => read(manifest),
+      });
+    },
+    events: (reason) => eventsOf(kube, reason),
+    configMap: async (namespace, name) =>
+      await read({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name } }),
+    allowedARNs: (roleName) => allowedARNs(stage, roleName),
+    login: (username, roleARN = checkoutRole) => loginAs(stage, username, roleARN),
+  };
+}
+
+async function eventsOf(kube: Kube, reason: string) {
+  const { body } = await kube.request<{
+    readonly items: readonly {
+      readonly reason: string;
+      readonly note: string;
+      readonly regarding: { readonly name: string };
+    }[];
+  }>({ path: '/apis/events.k8s.io/v1/events', expect: 200 });
+  return body.items
+    .filter((event) => event.reason === reason)
+    .map(({ note, regarding }) => ({ note, about: regarding.name }));
+}
+
+function allowedARNs({ aws }: Stage, roleName: string): readonly string[] {
+  const { roles, policies } = aws.iamState();
+  const attached = roles.get(roleName.toLowerCase())?.attached ?? [];
+  return [...policies.values()]
+    .filter(({ arn }) => attached.includes(arn))
+    .flatMap(({ versions, defaultVersionId }) => versions.filter(({ id }) => id === defaultVersionId))
+    .flatMap(({ document }) => {
+      const { Statement } = JSON.parse(document) as {
+        readonly Statement: readonly { readonly Resource: readonly string[] }[];
+      };
+      return Statement.flatMap(({ Resource }) => Resource);
+    });
+}
+
+async function loginAs({ aws, database, bed }: Stage, username: string, roleARN: string): Promise<string> {
+  const { accessKeyId, secretAccessKey, sessionToken } = aws.createAccessKey(roleARN);
+  const { host: hostname, port } = database.endpoint;
+  const credentials = {
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+  };
+  const password = await new Signer({ credentials, hostname, port, region, username }).getAuthToken();
+  const client = new Client({
+    host: '127.0.0.1',
+    port: database.gate.port,
+    database: 'orders',
+    user: username,
+    password,
+    ssl: { ca: bed.trust.current.roots.join(''), servername: hostname },
+    connectionTimeoutMillis: 10_000,
+  });
+  // A session ended by the server is an answer here, not a crash.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ readonly current_user: string }>('select current_user');
+    return rows[0]?.current_user ?? '';
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
