@@ -4,6 +4,13 @@ import { conditions, dnsName, postgresName } from './schema-parts.ts';
 export const userSchema = {
   type: 'object',
   required: ['spec'],
+  'x-kubernetes-validations': [
+    {
+      rule: "size(self.metadata.name) <= 242 || self.spec.connection.type == 'None' || has(self.spec.connection.configMapName)",
+      message:
+        'with a name of more than 242 characters set spec.connection.configMapName: <name>-connection would be too long',
+    },
+  ],
   properties: {
     spec: {
       description: 'A database user that logs in with IAM tokens. Belongs to a team.',

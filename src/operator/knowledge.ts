@@ -11,6 +11,8 @@ export interface Knowledge {
   readonly vetted: Set<string>;
   readonly proofs: Map<string, Proof>;
   readonly failures: Map<string, number>;
+  /** Uids of users whose finalizer we released: until the cache hears of their end there is nothing more to do. */
+  readonly ended: Set<string>;
 }
 
 export const emptyKnowledge = (): Knowledge => ({
@@ -19,6 +21,7 @@ export const emptyKnowledge = (): Knowledge => ({
   vetted: new Set(),
   proofs: new Map(),
   failures: new Map(),
+  ended: new Set(),
 });
 
 /** Whether a database's users have to look again: the target, or whether and why its admin works, is another. */

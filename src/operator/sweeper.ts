@@ -1,5 +1,7 @@
 // Looks at what is shared even where no user asks any more: policies and trust bundles that were left behind.
 import { labels } from '../api/names.ts';
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { trustBundleName } from '../reconcile/names.ts';
 import type { NextLook } from '../reconcile/next-look.ts';
 import { whenSomethingHappens } from '../reconcile/next-look.ts';
 import type { World } from '../reconcile/world.ts';
@@ -11,7 +13,7 @@ const retryMs = 15_000;
 
 /** Keys: `policy <role ARN>`, `bundle <namespace>/<name>`, or `all`: everything of ours that can be found. */
 export function createSweeper(options: {
-  readonly world: Pick<World, 'convergePolicy' | 'convergeBundle'>;
+  readonly world: Pick<World, 'convergePolicy' | 'convergeBundle' | 'database'>;
   readonly caches: Pick<Caches, 'configMaps' | 'users'>;
   readonly aws: Pick<AwsSystems, 'knownPolicies'>;
   readonly timeScale: number;
@@ -28,19 +30,31 @@ export function createSweeper(options: {
     return outcome.result !== 'failed';
   };
 
+  /** Other users of the role or the namespace may be suspended, so that no pass of theirs comes by. */
   const leftBehind = async (signal: AbortSignal): Promise<readonly string[]> => {
     const known = await aws.knownPolicies(signal);
-    const roles = new Set(known.map(({ roleARN }) => roleARN));
+    const roles = known.filter(({ roleARN, usernames }) => {
+      const asking = new Set(caches.users.byIndex('principal', roleARN).map(({ spec }) => spec.username));
+      return asking.size === 0 || usernames.some((username) => !asking.has(username));
+    });
     const bundles = caches.configMaps
       .list()
       .filter(({ metadata }) => metadata.labels?.[labels.kind] === 'trust-bundle')
-      .filter(({ metadata }) => caches.users.byIndex('namespace', metadata.namespace).length === 0);
+      .filter(({ metadata: { namespace, name } }) =>
+        caches.users.byIndex('namespace', namespace).every((user) => !mayUse(user, name)),
+      );
     return [
-      ...[...roles]
-        .filter((role) => caches.users.byIndex('principal', role).length === 0)
-        .map((role) => `policy ${role}`),
+      ...new Set(roles.map(({ roleARN }) => `policy ${roleARN}`)),
       ...bundles.map(({ metadata }) => `bundle ${metadata.namespace}/${metadata.name}`),
     ];
+  };
+
+  /** A database that is gone no longer tells the region, and so not the name. */
+  const mayUse = (user: IamDatabaseUser, bundle: string): boolean => {
+    const database = world.database(user.spec.databaseRef.name);
+    const name =
+      database === undefined ? user.spec.trustBundle.configMapName : trustBundleName(user, database);
+    return name === undefined || name === bundle;
   };
 
   return async (key, signal) => {

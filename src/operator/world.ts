@@ -66,7 +66,10 @@ export function createWorld(options: {
       timeScale: config['time-scale'],
     },
     now,
-    user: (key) => caches.users.get(key),
+    user: (key) => {
+      const user = caches.users.get(key);
+      return user !== undefined && known.ended.has(user.metadata.uid) ? undefined : user;
+    },
     userWrites: options.userWrites,
     databaseWrites: options.databaseWrites,
     event: options.event,
@@ -107,7 +110,11 @@ export function createWorld(options: {
       (await aws.knownPolicies(signal))
         .filter(({ usernames }) => usernames.includes(user.spec.username))
         .map(({ roleARN }) => roleARN),
+    ended: ({ metadata }) => {
+      known.ended.add(metadata.uid);
+    },
     forget: ({ metadata }) => {
+      known.ended.delete(metadata.uid);
       known.vetted.delete(metadata.uid);
       known.proofs.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);

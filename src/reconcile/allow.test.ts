@@ -130,9 +130,12 @@ describe('an IamDatabaseUser is', () => {
       },
     ],
     [
-      'refused with a role of another partition',
+      'refused with a role of another partition, although allowed',
       'PrincipalNotAllowed',
-      { spec: { principals: [{ roleARN: roleARN.replace('arn:aws:', 'arn:aws-cn:') }] } },
+      {
+        spec: { principals: [{ roleARN: roleARN.replace('arn:aws:', 'arn:aws-cn:') }] },
+        allow: [aRule({ principals: [roleARN.replace('arn:aws:', 'arn:aws-cn:')] })],
+      },
     ],
     [
       'refused with one role of two',

@@ -1,7 +1,7 @@
 // What the operator knows of one IamDatabase between passes; kept in memory only.
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
-import type { Failure } from './kernel/failure.ts';
+import { Failure } from './kernel/failure.ts';
 
 export interface DatabaseState {
   /** The last resolved target; a Failure only while there is none, or once it is known to be no longer true. */
@@ -11,3 +11,11 @@ export interface DatabaseState {
   /** Connections to the server behind the target, as the admin. */
   readonly server: RoleServer | undefined;
 }
+
+/** Whether AWS did not answer: that is no news about the database. */
+export const isLossOfSight = (target: ResolvedTarget | Failure): target is Failure =>
+  target instanceof Failure &&
+  (target.kind === 'throttled' ||
+    target.kind === 'denied' ||
+    target.kind === 'unexpected' ||
+    target.reason === 'AwsUnavailable');

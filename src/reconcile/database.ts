@@ -4,7 +4,7 @@ import type { IamDatabase } from '../api/objects.ts';
 import type { DatabaseStatus } from '../api/schema.ts';
 import { checkAddress } from '../resources/target/address.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
-import type { DatabaseState } from './database-state.ts';
+import { type DatabaseState, isLossOfSight } from './database-state.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
 import { keyOf } from './names.ts';
 import { type NextLook, nextLook, spreadOf, whenSomethingHappens } from './next-look.ts';
@@ -68,12 +68,7 @@ async function resolve(
   } catch (thrown) {
     const failure = asFailure(thrown);
     const before = world.stateOf(database.metadata.name)?.target;
-    const lostSight =
-      failure.kind === 'throttled' ||
-      failure.kind === 'denied' ||
-      failure.kind === 'unexpected' ||
-      failure.reason === 'AwsUnavailable';
-    return lostSight && before !== undefined && !(before instanceof Failure) ? before : failure;
+    return isLossOfSight(failure) && before !== undefined && !(before instanceof Failure) ? before : failure;
   }
 }
 

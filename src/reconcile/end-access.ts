@@ -1,6 +1,7 @@
 // The end of an IamDatabaseUser: access ended, everything of it removed, the finalizer released; nothing else touched.
 import type { IamDatabaseUser } from '../api/objects.ts';
-import { converge } from './kernel/converge.ts';
+import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
+import { converge, type Outcome } from './kernel/converge.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
 import { trustBundleName } from './names.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
@@ -22,7 +23,7 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   const failures = results.filter((failure) => failure !== undefined);
   if (failures.length === 0) {
     await world.userWrites.release(user, signal);
-    world.forget(user);
+    world.ended(user);
     return whenSomethingHappens;
   }
   return await report(user, world, { links: failures.map((failure) => failed('Ready', failure)) }, signal);
@@ -77,12 +78,30 @@ async function endPolicies(
   world: World,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
-  const named = user.spec.principals.map(({ roleARN }) => roleARN);
-  const holding = await world.rolesHolding(user, signal).catch(asFailure);
-  if (holding instanceof Failure) return holding;
-  const roles = new Set([...named, ...holding]);
-  const outcomes = await Promise.all([...roles].map((roleARN) => world.convergePolicy(roleARN, signal)));
-  return firstFailure(outcomes);
+  const target = world.stateOf(user.spec.databaseRef.name)?.target;
+  const arns = target === undefined || target instanceof Failure ? [] : world.arnsOf(user, target);
+  const end = async (roleARN: string) => whatHolds(await world.convergePolicy(roleARN, signal), arns);
+  const named = new Set(user.spec.principals.map(({ roleARN }) => roleARN));
+  const [ofNamed, holding] = await Promise.all([
+    Promise.all([...named].map(end)),
+    world.rolesHolding(user, signal).catch(asFailure),
+  ]);
+  if (holding instanceof Failure) return ofNamed.find((failure) => failure !== undefined) ?? holding;
+  const ofOthers = await Promise.all(holding.filter((roleARN) => !named.has(roleARN)).map(end));
+  return [...ofNamed, ...ofOthers].find((failure) => failure !== undefined);
+}
+
+/** What holds up others who share the policies is no matter of one that is in none of them any more. */
+function whatHolds(
+  outcome: Outcome<ObservedPolicies, PolicyChange>,
+  arns: readonly string[],
+): Failure | undefined {
+  if (!('failure' in outcome)) return undefined;
+  const left =
+    outcome.result !== 'blocked' ||
+    arns.length === 0 ||
+    outcome.observed.shards.some((shard) => shard.arns.some((arn) => arns.includes(arn)));
+  return left ? outcome.failure : undefined;
 }
 
 async function endTrustBundle(

@@ -5,15 +5,15 @@ export function matchesGlob(pattern: string, text: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   if (rest.length === 0) return pattern === text;
   const last = rest.pop() ?? '';
-  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last))
-    return false;
+  if (!text.startsWith(first) || !text.endsWith(last)) return false;
   const end = text.length - last.length;
   let at = first.length;
   for (const piece of rest) {
     const found = text.indexOf(piece, at);
-    if (found < 0 || found + piece.length > end) return false;
+    if (found < 0) return false;
     at = found + piece.length;
   }
+  // Where the pieces would have to overlap, the last one begins before the others end.
   return at <= end;
 }
 

@@ -1,5 +1,6 @@
 // One pass over an IamDatabaseUser: from what is declared to a proven login.
 import type { IamDatabaseUser } from '../api/objects.ts';
+import { isLossOfSight } from './database-state.ts';
 import { endAccess } from './end-access.ts';
 import {
   convergeConnection,
@@ -46,9 +47,17 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
   return await report(user, world, { links, standing, policies, access, repairs }, signal);
 }
 
-/** After a start nothing is said of a user before its database was looked at once, which wakes it. */
-const isTooEarly = ({ spec }: IamDatabaseUser, world: World) =>
-  world.database(spec.databaseRef.name) !== undefined && world.stateOf(spec.databaseRef.name) === undefined;
+/**
+ * After a start nothing is said of a user before its database was looked at once, which wakes it. A look to which AWS gave
+ * no answer is none: what was said of this generation stands.
+ */
+function isTooEarly({ spec, metadata, status }: IamDatabaseUser, world: World): boolean {
+  if (world.database(spec.databaseRef.name) === undefined) return false;
+  const state = world.stateOf(spec.databaseRef.name);
+  if (state === undefined) return true;
+  const isLeaving = metadata.deletionTimestamp !== undefined;
+  return !isLeaving && isLossOfSight(state.target) && status?.observedGeneration === metadata.generation;
+}
 
 /** One after the other: nobody may be let in as a role before it is known to be ours, and a proof needs both. */
 async function openAccess(user: IamDatabaseUser, standing: Eligible, world: World, signal: AbortSignal) {

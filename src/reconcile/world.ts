@@ -79,6 +79,8 @@ export interface World extends View {
   policyHolding(observed: ObservedPolicies, arns: readonly string[]): string | undefined;
   /** IAM roles whose policies of ours hold this user name: those that the user no longer names, too. Throws Failure. */
   rolesHolding(user: IamDatabaseUser, signal: AbortSignal): Promise<readonly string[]>;
+  /** Its finalizer was released: no more passes over it. */
+  ended(user: IamDatabaseUser): void;
   /** Forgets what is remembered of a user that is gone. */
   forget(user: IamDatabaseUser): void;
 

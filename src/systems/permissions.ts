@@ -92,9 +92,9 @@ export function operatorPolicy(input: PolicyInput): {
         Resource: '*',
       },
       {
-        Sid: 'ListPolicies',
+        Sid: 'ListPoliciesAndQuotas',
         Effect: 'Allow',
-        Action: ['iam:ListPolicies'],
+        Action: ['iam:ListPolicies', 'iam:GetAccountSummary'],
         Resource: '*',
       },
       {
@@ -124,6 +124,17 @@ export function operatorPolicy(input: PolicyInput): {
         Effect: 'Allow',
         Action: ['iam:AttachRolePolicy', 'iam:DetachRolePolicy'],
         Resource: input.principals,
+        Condition: { ArnLike: { 'iam:PolicyARN': ours } },
+      },
+      {
+        // Whoever attached one of our policies to somebody else let them in as our users.
+        Sid: 'DetachOwnPoliciesFromStrangers',
+        Effect: 'Allow',
+        Action: ['iam:DetachUserPolicy', 'iam:DetachGroupPolicy'],
+        Resource: [
+          `arn:${input.partition}:iam::${input.accountID}:user/*`,
+          `arn:${input.partition}:iam::${input.accountID}:group/*`,
+        ],
         Condition: { ArnLike: { 'iam:PolicyARN': ours } },
       },
       {

@@ -19,6 +19,9 @@ export interface PolicyModel {
   allowed(roleARN: string): readonly string[];
   /** Somebody else's hand. */
   detachAll(roleARN: string): void;
+  deleteAll(roleARN: string): void;
+  /** IAM roles whose policies hold that user name. */
+  rolesHolding(username: string): readonly string[];
   /** IAM roles that do not exist. */
   readonly missing: Set<string>;
   quotas: Quotas;
@@ -88,6 +91,13 @@ export function policyModel(note: (call: string) => void): PolicyModel {
       of(roleARN)
         .filter(({ attached }) => attached)
         .flatMap(({ arns }) => arns),
+    rolesHolding: (username) =>
+      [...shards].flatMap(([roleARN, all]) =>
+        all.some(({ arns }) => arns.some((arn) => arn.endsWith(`/${username}`))) ? [roleARN] : [],
+      ),
+    deleteAll: (roleARN) => {
+      shards.delete(roleARN);
+    },
     detachAll: (roleARN) => {
       shards.set(
         roleARN,

@@ -43,7 +43,17 @@ export interface TestWorld extends World {
   time: number;
   synced: boolean;
   /** Thrown by that call. */
-  broken: { [call in 'hold' | 'release' | 'report' | 'readMark' | 'roots' | 'resolve' | 'rehearse']?: Error };
+  broken: {
+    [call in
+      | 'hold'
+      | 'release'
+      | 'report'
+      | 'readMark'
+      | 'rolesHolding'
+      | 'roots'
+      | 'resolve'
+      | 'rehearse']?: Error;
+  };
   /** What AWS answers about a target. */
   resolved: ResolvedTarget;
 
@@ -92,6 +102,7 @@ export function aWorld(
   const vetted = new Set<string>();
   const proofs = new Map<string, Proof>();
   const failures = new Map<string, number>();
+  const ended = new Set<string>();
   const roles = roleModel(note);
   const policies = policyModel(note);
   const configMaps = configMapModel(note);
@@ -124,7 +135,9 @@ export function aWorld(
       note(`release ${keyOf(object)}`);
       await Promise.resolve();
       breakIf('release');
-      world.remove(object);
+      const left = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
+      if (left.length === 0) world.remove(object);
+      else store({ ...object, metadata: { ...object.metadata, finalizers: left } });
     },
     report: async (object: T, status: object) => {
       note(`report ${keyOf(object)}`);
@@ -173,7 +186,7 @@ export function aWorld(
       ...settings,
     },
     calls,
-    effects: () => calls.filter((call) => !/^(observe|fetch|read|prove|event)/.test(call)),
+    effects: () => calls.filter((call) => !/^(observe|fetch|read|prove|event|ended)/.test(call)),
     events: [],
     roles,
     policies,
@@ -187,7 +200,10 @@ export function aWorld(
     broken: {},
     resolved: aTarget(),
     now: () => world.time,
-    user: (key) => users.get(key),
+    user: (key) => {
+      const found = users.get(key);
+      return found === undefined || ended.has(found.metadata.uid) ? undefined : found;
+    },
     userWrites: writesOf<IamDatabaseUser>(userFinalizer),
     databaseWrites: writesOf<IamDatabase>(databaseFinalizer),
     event: (about, event) => {
@@ -227,8 +243,17 @@ export function aWorld(
       const [first, ...rest] = arns.map((arn) => policyThatAllows(observed, arn));
       return rest.every((policyARN) => policyARN !== undefined) ? first : undefined;
     },
-    rolesHolding: () => [],
+    rolesHolding: async (user) => {
+      await Promise.resolve();
+      breakIf('rolesHolding');
+      return policies.rolesHolding(user.spec.username);
+    },
+    ended: (user) => {
+      note(`ended ${keyOf(user)}`);
+      ended.add(user.metadata.uid);
+    },
     forget: ({ metadata }) => {
+      ended.delete(metadata.uid);
       vetted.delete(metadata.uid);
       proofs.delete(metadata.uid);
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
@@ -253,7 +278,11 @@ export function aWorld(
     },
     remove: (object) => {
       if (object.kind === 'IamDatabase') databases.remove(object);
-      else users.remove(object);
+      else {
+        users.remove(object);
+        // As the watch event of its end does.
+        world.forget(object);
+      }
     },
     stored: (key = 'payments/checkout') => {
       const found = users.get(key);

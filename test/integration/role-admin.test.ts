@@ -80,6 +80,10 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('an admin on PostgreSQL %i', (maj
     await expect
       .poll(async () => reason(await bring(server, wish('later', { connectionLimit: 4 }))))
       .toBe('ReadOnlyServer');
+    const logins = bed.gate.logins.length;
+    await bring(server, wish('later'));
+    // It may be a writer again, or another server: by name, not by the connections there were.
+    expect(bed.gate.logins.length).toBeGreaterThan(logins);
     await sql('ALTER SYSTEM RESET default_transaction_read_only');
     await sql('SELECT pg_reload_conf()');
     await expect.poll(async () => reason(await bring(server, wish('later')))).toMatch(/changed|converged/);
@@ -176,8 +180,8 @@ describe.each<PostgresMajor>([16, 17, 18])(
           authentication: 'Secret',
           hold: async (work) => await work(session),
           ask: async (question, item) => {
-            const answer = await session.run('read', question([item]));
-            return 'rows' in answer ? answer.rows[0]?.['answer'] : undefined;
+            const answer = await session.run('read', question.ask([item]), question.preparation);
+            return 'rows' in answer ? answer.rows.at(-1)?.['answer'] : undefined;
           },
         };
         return await bring(held, wish('pw_guarded'));

@@ -30,9 +30,9 @@ export function between(
 ): RoleServer {
   const disturbed = (session: Session): Session => ({
     ...session,
-    async run(kind, sql) {
+    async run(kind, sql, preparation) {
       await happens.before?.(sql);
-      const answer = await session.run(kind, sql);
+      const answer = await session.run(kind, sql, preparation);
       await happens.after?.(sql);
       return answer;
     },

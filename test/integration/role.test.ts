@@ -24,7 +24,7 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
   afterAll(async () => await bed.stop());
 
   it('is created complete in two round trips beyond the observation', async () => {
-    await admin.ask((items: readonly number[]) => `SELECT 1 AS n, ${items.length} AS answer`, 1, soon());
+    await bring(admin, gone('nobody'));
     statements = [];
     const outcome = await bring(admin, wish('created', { connectionLimit: 7 }));
     expect(outcome).toMatchObject({
@@ -188,12 +188,16 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
       'CREATE SCHEMA made; CREATE TABLE made.precious AS SELECT 42 AS answer; ALTER TABLE made.precious OWNER TO maker',
       'orders',
     );
+    await bed.enter('maker');
+    const before = await bed.look('iamdb_admin');
     const outcome = await bring(admin, gone('maker'));
     expect(outcome.result).toBe('changed');
     expect('observed' in outcome && whyKept(outcome.observed)).toMatch(/1 object in database orders/);
     const kept = await bed.look('maker');
     expect(kept).toMatchObject({ login: false, groups: null, connect: null });
     expect(kept?.comment).toContain('payments/checkout');
+    // To end the session it took part in the role for a moment.
+    expect(await bed.look('iamdb_admin')).toEqual(before);
     expect(await sql('SELECT answer FROM made.precious', 'orders')).toEqual([{ answer: 42 }]);
     expect(reason(await bring(admin, wish('maker')))).toBe('changed');
     expect(await bed.groupsOf('maker')).toEqual(['orders_readwrite', 'rds_iam']);

@@ -1,7 +1,7 @@
 // The operator as a process of its own, from its production bundle.
 import { readFileSync } from 'node:fs';
 import type { Child, Children } from '../bed/children.ts';
-import { operatorBundle } from './bundle.ts';
+import { nodeEnvironment, nodeFlags, operatorBundle } from './bundle.ts';
 
 export interface OperatorProcess {
   readonly logFile: string;
@@ -42,8 +42,12 @@ export function operatorProcess(options: {
       if (child?.running() === true) throw new Error('the operator runs already');
       child = await children.start({
         command: process.execPath,
-        args: [operatorBundle(), ...Object.entries(settings).map(([name, value]) => `--${name}=${value}`)],
-        env: { PATH: process.env['PATH'] ?? '', KUBECONFIG: kubeconfig, ...env },
+        args: [
+          ...nodeFlags,
+          operatorBundle(),
+          ...Object.entries(settings).map(([name, value]) => `--${name}=${value}`),
+        ],
+        env: { PATH: process.env['PATH'] ?? '', KUBECONFIG: kubeconfig, ...nodeEnvironment, ...env },
         logFile,
         stopSignal: 'SIGTERM',
       });

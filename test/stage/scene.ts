@@ -1,5 +1,7 @@
 // What tests on the stage do and look at: objects, conditions, events, policies, logins.
+import { randomUUID } from 'node:crypto';
 import type { Condition, ConditionType } from '../../src/api/conditions.ts';
+import { annotations } from '../../src/api/names.ts';
 import type { IamDatabase, IamDatabaseUser } from '../../src/api/objects.ts';
 import { Signer } from '@aws-sdk/rds-signer';
 import { Client } from 'pg';
@@ -10,6 +12,14 @@ import type { Stage } from './stage.ts';
 import { until } from './wait.ts';
 
 export const checkoutRole = `arn:aws:iam::${accountID}:role/payments-checkout`;
+
+/** Settings for tests that wait for timers: a resync of 30 s, the shortest there is, comes after 1.5 s. */
+export const quickSettings = {
+  'time-scale': '0.05',
+  'leader-elect': 'false',
+  'iam-writes-per-second': '0',
+  'iam-reads-per-second': '0',
+} as const;
 
 export interface UserManifest {
   readonly apiVersion: 'iamdb.dev/v1alpha1';
@@ -63,6 +73,7 @@ export interface Scene {
   untilReady(manifest: Named, withinMs?: number): Promise<void>;
   untilGone(manifest: Named, withinMs?: number): Promise<void>;
   events(reason: string): Promise<readonly { readonly note: string; readonly about: string }[]>;
+  untilEvent(manifest: Named, reason: string, note: RegExp): Promise<void>;
   configMap(
     namespace: string,
     name: string,
@@ -71,6 +82,10 @@ export interface Scene {
   allowedARNs(roleName: string): readonly string[];
   /** Logs in as the workload does; answers with current_user. */
   login(username: string, roleARN?: string): Promise<string>;
+  /** Logs in through the gate as people with a password do; answers with session_user. */
+  loginByPassword(username: string, password: string): Promise<string>;
+  /** Asks for another look and waits until one that began afterwards is reported. */
+  lookAgain(manifest: Named): Promise<void>;
 }
 
 export function sceneOf(stage: Stage): Scene {
@@ -120,10 +135,28 @@ export function sceneOf(stage: Stage): Scene {
       });
     },
     events: (reason) => eventsOf(kube, reason),
+    untilEvent: async ({ metadata: { name } }, reason, note) => {
+      await until(
+        `an event ${reason} about ${name}`,
+        async () =>
+          (await eventsOf(kube, reason)).some((event) => event.about === name && note.test(event.note)),
+        { seen: () => eventsOf(kube, reason) },
+      );
+    },
     configMap: async (namespace, name) =>
       await read({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name } }),
     allowedARNs: (roleName) => allowedARNs(stage, roleName),
     login: (username, roleARN = checkoutRole) => loginAs(stage, username, roleARN),
+    loginByPassword: (username, password) => enter(stage, { username, password, ask: 'session_user' }),
+    lookAgain: async (manifest) => {
+      const asked = randomUUID();
+      const metadata = { annotations: { [annotations.reconcileRequestedAt]: asked } };
+      await kube.request({ method: 'PATCH', path: pathOf(manifest), body: { metadata }, expect: 200 });
+      await until(
+        `a look at ${manifest.metadata.name}`,
+        async () => (await read(manifest))?.status?.lastHandledReconcileAt === asked,
+      );
+    },
   };
 }
 
@@ -154,30 +187,41 @@ function allowedARNs({ aws }: Stage, roleName: string): readonly string[] {
     });
 }
 
-async function loginAs({ aws, database, bed }: Stage, username: string, roleARN: string): Promise<string> {
-  const { accessKeyId, secretAccessKey, sessionToken } = aws.createAccessKey(roleARN);
-  const { host: hostname, port } = database.endpoint;
+async function loginAs(stage: Stage, username: string, roleARN: string): Promise<string> {
+  const { accessKeyId, secretAccessKey, sessionToken } = stage.aws.createAccessKey(roleARN);
+  const { host: hostname, port } = stage.database.endpoint;
   const credentials = {
     accessKeyId,
     secretAccessKey,
     ...(sessionToken === undefined ? {} : { sessionToken }),
   };
   const password = await new Signer({ credentials, hostname, port, region, username }).getAuthToken();
+  return await enter(stage, { username, password, ask: 'current_user' });
+}
+
+async function enter(
+  { database, bed }: Stage,
+  as: {
+    readonly username: string;
+    readonly password: string;
+    readonly ask: 'current_user' | 'session_user';
+  },
+): Promise<string> {
   const client = new Client({
     host: '127.0.0.1',
     port: database.gate.port,
     database: 'orders',
-    user: username,
-    password,
-    ssl: { ca: bed.trust.current.roots.join(''), servername: hostname },
+    user: as.username,
+    password: as.password,
+    ssl: { ca: bed.trust.current.roots.join(''), servername: database.endpoint.host },
     connectionTimeoutMillis: 10_000,
   });
   // A session ended by the server is an answer here, not a crash.
   client.on('error', () => {});
   try {
     await client.connect();
-    const { rows } = await client.query<{ readonly current_user: string }>('select current_user');
-    return rows[0]?.current_user ?? '';
+    const { rows } = await client.query<{ readonly answer: string }>(`select ${as.ask} as answer`);
+    return rows[0]?.answer ?? '';
   } finally {
     await client.end().catch(() => {});
   }

@@ -6,7 +6,7 @@ import { Secret } from './secret.ts';
 const password = 'hunter2-hunter2';
 const secret = new Secret(password);
 
-const logged = (value: unknown) => {
+const logged = (value: object) => {
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line) => lines.push(line) });
   log.info(value, 'a line');
@@ -21,7 +21,7 @@ describe('a secret', () => {
 
   const ways: readonly (readonly [string, (value: Secret<unknown>) => string])[] = [
     ['String()', (value) => String(value)],
-    ['a template', (value) => `${value}`],
+    ['a template', (value) => `a ${value as unknown as string}`],
     ['concatenation', (value) => 'x' + value],
     ['JSON', (value) => JSON.stringify({ value, list: [value] })],
     ['a JSON key', (value) => JSON.stringify(Object.fromEntries([[String(value), 1]]))],

@@ -1,20 +1,9 @@
 // Ends the sessions of a role that may no longer log in, and looks until there are none.
 import { Failure } from '../../reconcile/kernel/failure.ts';
-import { questionOf, readRoles } from './observe.ts';
 import { refusals } from './refusals.ts';
 import type { ObservedRole } from './role.ts';
 import { ownStates, statementsFor } from './sql.ts';
-import {
-  closing,
-  commit,
-  explain,
-  type Hand,
-  isLockedOut,
-  must,
-  open,
-  readOf,
-  rollBack,
-} from './transaction.ts';
+import { closing, commit, explain, type Hand, isLockedOut, open, read, rollBack } from './transaction.ts';
 
 /** A login that was under way when the role lost LOGIN may turn up after the first round. */
 const rounds = 3;
@@ -55,10 +44,9 @@ export async function endSessions(hand: Hand, before: ObservedRole): Promise<Obs
 }
 
 async function lookUntilNone({ session, desired }: Hand): Promise<ObservedRole | undefined> {
-  const reading = readRoles([questionOf(desired)]);
   for (let look = 0; look < looks; look += 1) {
-    const pause = look === 0 ? '' : `SELECT pg_sleep(${pauseSeconds});\n`;
-    const after = readOf(must(await session.run('read', `${pause}${reading}`)));
+    const wait = look === 0 ? '' : `SELECT pg_sleep(${pauseSeconds});\n`;
+    const after = await read(session, desired, wait);
     if ((after.role?.sessions ?? 0) === 0) return after;
   }
   return undefined;

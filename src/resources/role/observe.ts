@@ -2,6 +2,7 @@
 import { fitsPostgresName } from '../../api/username.ts';
 import { parseMark } from './mark.ts';
 import type { DesiredRole, GroupFacts, Membership, ObservedRole } from './role.ts';
+import type { Question } from './server.ts';
 import { literal } from './sql.ts';
 
 /** What one wish asks the server about. */
@@ -32,26 +33,25 @@ export function questionOf(desired: DesiredRole): RoleQuestion {
 const canExist = (name: string) => fitsPostgresName(name) && name.isWellFormed();
 
 /**
- * A row `n, answer` for each question, n counting from 1. Runs on PostgreSQL 10 to 18, reads only what everybody may
- * read, and compares names as text, because a cast to `name` would cut a long one to somebody else's. Membership counts
- * on any path, ADMIN-only ones too, as pg_hba counts it.
+ * A row `n, answer` for each question of the parameter, n counting from 1. Runs on PostgreSQL 10 to 18 and reads only
+ * what everybody may read. Membership counts on any path, ADMIN-only ones too, as pg_hba counts it.
  */
-export const readRoles = (questions: readonly RoleQuestion[]): string => `
+const query = `
 WITH RECURSIVE asked AS (
-  SELECT n, item->>'username' AS username, item->'groups' AS groups, item->'databases' AS databases,
+  SELECT n, (item->>'username')::name AS username, item->'groups' AS groups, item->'databases' AS databases,
     (item->>'ending')::boolean AS ending
-  FROM jsonb_array_elements(${literal(JSON.stringify(questions))}::jsonb) WITH ORDINALITY AS list(item, n)
+  FROM jsonb_array_elements($1) WITH ORDINALITY AS list(item, n)
 ), iam AS (
   SELECT (SELECT oid FROM pg_roles WHERE rolname = 'rds_iam') AS oid
 ), us AS (
   SELECT oid, rolsuper FROM pg_roles WHERE rolname = session_user
 ), found AS (
   SELECT a.n, a.ending, r.oid, r.rolcanlogin, r.rolconnlimit, shobj_description(r.oid, 'pg_authid') AS comment
-  FROM asked a JOIN pg_roles r ON r.rolname::text = a.username
+  FROM asked a JOIN pg_roles r ON r.rolname = a.username
 ), wished AS (
   SELECT a.n, g.name AS wish, r.oid
   FROM asked a CROSS JOIN LATERAL jsonb_array_elements_text(a.groups) g(name)
-  LEFT JOIN pg_roles r ON r.rolname::text = g.name
+  LEFT JOIN pg_roles r ON r.rolname = g.name::name
 ), joined AS (
   SELECT f.n, m.roleid, m.roleid = iam.oid AS is_iam,
     CASE WHEN us.rolsuper THEN m.grantor = 10 ELSE pg_has_role(us.oid, m.grantor, 'USAGE') END AS by_us,
@@ -70,32 +70,33 @@ WITH RECURSIVE asked AS (
     r.rolname LIKE 'pg\\_%' OR EXISTS (SELECT FROM pg_database d WHERE d.datdba = r.oid)
       OR EXISTS (SELECT FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
         AND s.deptype = 'o' AND s.classid = 'pg_namespace'::regclass) AS by_name_only
-  FROM up JOIN pg_roles r ON r.oid = up.reached CROSS JOIN us
+  FROM up CROSS JOIN LATERAL (SELECT * FROM pg_roles WHERE oid = up.reached OFFSET 0) r CROSS JOIN us
 ), power AS (
-  SELECT start, json_build_object(
-    'never', COALESCE(json_agg(rolname ORDER BY rolname) FILTER (WHERE never), '[]'),
-    'byNameOnly', COALESCE(json_agg(rolname ORDER BY rolname) FILTER (WHERE by_name_only AND NOT never), '[]')
-  ) AS power FROM reached GROUP BY start
+  SELECT start, min(rolname::text) FILTER (WHERE r.oid = start) AS name, bool_or(r.oid = iam.oid) AS gives_iam,
+    json_build_object(
+      'never', COALESCE(json_agg(rolname ORDER BY rolname) FILTER (WHERE never), '[]'),
+      'byNameOnly', COALESCE(json_agg(rolname ORDER BY rolname) FILTER (WHERE by_name_only AND NOT never), '[]')
+    ) AS power
+  FROM reached r CROSS JOIN iam GROUP BY start
 ), groups AS (
   SELECT w.n, json_agg(json_build_object(
     'group', w.wish, 'exists', w.oid IS NOT NULL, 'power', p.power)) AS list
   FROM wished w LEFT JOIN power p ON p.start = w.oid GROUP BY w.n
 ), memberships AS (
   SELECT j.n,
-    json_agg(json_build_object('group', r.rolname, 'byUs', j.by_us, 'usable', j.usable, 'power', p.power)
-      ORDER BY r.rolname, j.by_us) FILTER (WHERE j.is_iam IS NOT TRUE) AS list,
+    json_agg(json_build_object('group', p.name, 'byUs', j.by_us, 'usable', j.usable, 'power', p.power)
+      ORDER BY p.name, j.by_us) FILTER (WHERE j.is_iam IS NOT TRUE) AS list,
     bool_or(j.is_iam AND (j.by_us OR current_setting('server_version_num')::integer < 160000)) AS iam_ours,
     bool_or(j.is_iam AND NOT j.by_us AND current_setting('server_version_num')::integer >= 160000) AS iam_others,
-    bool_or(j.is_iam IS NOT TRUE AND EXISTS (
-      SELECT FROM up WHERE up.start = j.roleid AND up.reached = iam.oid)) AS iam_indirect
-  FROM joined j JOIN pg_roles r ON r.oid = j.roleid JOIN power p ON p.start = j.roleid CROSS JOIN iam
+    bool_or(j.is_iam IS NOT TRUE AND p.gives_iam) AS iam_indirect
+  FROM joined j JOIN power p ON p.start = j.roleid
   GROUP BY j.n
 ), down AS (
   SELECT f.n, m.member FROM found f JOIN pg_auth_members m ON m.roleid = f.oid
   UNION SELECT d.n, m.member FROM down d JOIN pg_auth_members m ON m.roleid = d.member
 ), passwords AS (
   SELECT d.n, json_agg(r.rolname ORDER BY r.rolname) AS list
-  FROM down d JOIN pg_roles r ON r.oid = d.member CROSS JOIN iam
+  FROM down d CROSS JOIN LATERAL (SELECT * FROM pg_roles WHERE oid = d.member OFFSET 0) r CROSS JOIN iam
   WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> session_user AND iam.oid IS NOT NULL
     AND NOT pg_has_role(r.oid, iam.oid, 'MEMBER')
   GROUP BY d.n
@@ -104,18 +105,20 @@ WITH RECURSIVE asked AS (
   FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) x
   WHERE x.privilege_type = 'CONNECT' AND x.grantee IN (SELECT oid FROM found)
   GROUP BY x.grantee
-), databases AS (
-  SELECT a.n, json_agg(json_build_object(
-    'database', wish.name, 'exists', d.oid IS NOT NULL,
-    'held', COALESCE(CASE WHEN f.oid IS NULL THEN has_database_privilege('public', d.oid, 'CONNECT')
-      ELSE has_database_privilege(f.oid, d.oid, 'CONNECT') END, false),
-    'throughGroups', COALESCE((SELECT json_agg(w.wish) FROM wished w
-      WHERE w.n = a.n AND w.oid IS NOT NULL AND has_database_privilege(w.oid, d.oid, 'CONNECT')), '[]')
-  )) AS list
+), connectable AS (
+  SELECT a.n, wish.name, d.oid IS NOT NULL AS is_there,
+    COALESCE(CASE WHEN f.oid IS NULL THEN has_database_privilege('public', d.oid, 'CONNECT')
+      ELSE has_database_privilege(f.oid, d.oid, 'CONNECT') END, false) AS held,
+    COALESCE(json_agg(w.wish) FILTER (WHERE has_database_privilege(w.oid, d.oid, 'CONNECT')), '[]') AS through
   FROM asked a CROSS JOIN LATERAL jsonb_array_elements_text(a.databases) wish(name)
-  LEFT JOIN pg_database d ON d.datname::text = wish.name
+  LEFT JOIN pg_database d ON d.datname = wish.name::name
   LEFT JOIN found f ON f.n = a.n
-  GROUP BY a.n
+  LEFT JOIN wished w ON w.n = a.n AND w.oid IS NOT NULL
+  GROUP BY a.n, wish.name, d.oid, f.oid
+), databases AS (
+  SELECT n, json_agg(json_build_object(
+    'database', name, 'exists', is_there, 'held', held, 'throughGroups', through)) AS list
+  FROM connectable GROUP BY n
 )
 SELECT a.n::integer AS n, json_build_object(
   'serverVersion', current_setting('server_version_num')::integer,
@@ -143,6 +146,12 @@ LEFT JOIN connects c ON c.grantee = f.oid
 LEFT JOIN passwords p ON p.n = a.n
 LEFT JOIN groups g ON g.n = a.n
 LEFT JOIN databases d ON d.n = a.n`;
+
+/** Planning it takes longer than answering for one role, so that each connection plans it once. */
+export const reading: Question<RoleQuestion> = {
+  preparation: `PREPARE iamdb_roles (jsonb) AS ${query}`,
+  ask: (questions) => `EXECUTE iamdb_roles (${literal(JSON.stringify(questions))})`,
+};
 
 type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
 

@@ -3,7 +3,7 @@ import type { Resource } from '../../reconcile/kernel/converge.ts';
 import type { Failure } from '../../reconcile/kernel/failure.ts';
 import { endSessions } from './end-sessions.ts';
 import { formatMark } from './mark.ts';
-import { questionOf, readRoles, roleIn } from './observe.ts';
+import { questionOf, reading, roleIn } from './observe.ts';
 import { planRole, stepsOf } from './plan.ts';
 import { oneLine, refusals } from './refusals.ts';
 import { gives, type DesiredRole, type ObservedRole, type RoleChange } from './role.ts';
@@ -17,6 +17,7 @@ import {
   isLockedOut,
   must,
   open,
+  read,
   readOf,
   rollBack,
 } from './transaction.ts';
@@ -32,7 +33,7 @@ export async function readMark(
   signal: AbortSignal,
 ): Promise<{ readonly namespace: string; readonly name: string } | undefined> {
   const question = { username, groups: [], databases: [], ending: false };
-  const mark = roleIn(await server.ask(readRoles, question, signal)).role?.mark;
+  const mark = roleIn(await server.ask(reading, question, signal)).role?.mark;
   return mark?.operatorID === operatorID ? { namespace: mark.namespace, name: mark.name } : undefined;
 }
 
@@ -44,7 +45,7 @@ export function whyKept({ role }: ObservedRole): string | undefined {
 
 export function roleResource(server: RoleServer): Resource<DesiredRole, ObservedRole, RoleChange> {
   return {
-    observe: async (desired, signal) => roleIn(await server.ask(readRoles, questionOf(desired), signal)),
+    observe: async (desired, signal) => roleIn(await server.ask(reading, questionOf(desired), signal)),
     plan: planRole,
     apply: (changes, desired, observed, signal) =>
       server.hold(async (session) => {
@@ -186,7 +187,7 @@ async function makeSure({ session, desired }: Hand, step: Step, after: ObservedR
 
 /** Something hangs on it, so it stays: disabled by the steps before, and marked. */
 async function keepDisabled({ session, desired }: Hand, detail: string | undefined): Promise<ObservedRole> {
-  const after = readOf(must(await session.run('read', readRoles([questionOf(desired)]))));
+  const after = await read(session, desired);
   const heldBy = detail ?? 'objects that the server does not name';
   return { ...after, role: after.role === undefined ? undefined : { ...after.role, heldBy } };
 }

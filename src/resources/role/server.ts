@@ -5,8 +5,8 @@ export interface RoleServer {
   /** How the admin logs in: whoever does it by password must never become a member of rds_iam. */
   readonly authentication: 'IAM' | 'Secret';
   /**
-   * The answer for one item: `question` makes a query with a row `n, answer` for each item, n counting from 1. What is
-   * asked at about the same time with the same function travels as one query. Throws a Failure.
+   * The answer for one item. What is asked at about the same time with the same question travels as one query. Throws a
+   * Failure.
    */
   ask<Item>(question: Question<Item>, item: Item, signal: AbortSignal): Promise<unknown>;
   /**
@@ -16,7 +16,12 @@ export interface RoleServer {
   hold<T>(work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
-export type Question<Item> = (items: readonly Item[]) => string;
+export interface Question<Item> {
+  /** What a connection has to be told once before. */
+  readonly preparation: string;
+  /** A query with a row `n, answer` for each item, n counting from 1. */
+  ask(items: readonly Item[]): string;
+}
 
 export interface Session {
   /** `session_user`, which is also `current_user`. */
@@ -24,10 +29,11 @@ export interface Session {
   /** As the server calls itself, for example 17.4. */
   readonly serverVersion: string;
   /**
-   * Statements in one round trip; the rows of the last that has any. A refusal by the server is a value, as it may be
-   * what one expects. `write` asks first whether this process may still write.
+   * Statements in one round trip; the rows of all of them, in their order. A refusal by the server is a value, as it may
+   * be what one expects. `write` asks first whether this process may still write. `preparation`, where given, goes
+   * before them the first time on this connection.
    */
-  run(kind: 'read' | 'write', sql: string): Promise<Answer>;
+  run(kind: 'read' | 'write', sql: string, preparation?: string): Promise<Answer>;
 }
 
 export type Row = Readonly<Record<string, unknown>>;

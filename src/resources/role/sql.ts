@@ -188,5 +188,6 @@ const unused = (username: string) => `BEGIN
  * Whether who logged in is a member of rds_iam, however indirectly; `current_user` might be somebody else. A server
  * without rds_iam locks nobody out.
  */
-export const guard = `COALESCE((SELECT pg_has_role(session_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'), false)`;
-export const readGuard = `SELECT ${guard} AS locked_out`;
+export const readGuard = `SELECT COALESCE((
+  SELECT pg_has_role(session_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'
+), false) AS locked_out`;

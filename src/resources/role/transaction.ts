@@ -1,10 +1,10 @@
 // Runs statements as a transaction that stays open for judgement, and finds out which statement was refused.
 import type { Failure } from '../../reconcile/kernel/failure.ts';
-import { questionOf, readRoles, roleIn } from './observe.ts';
+import { questionOf, reading, roleIn } from './observe.ts';
 import { refusals } from './refusals.ts';
 import type { DesiredRole, ObservedRole } from './role.ts';
 import type { Answer, RoleServer, Row, ServerRefusal, Session } from './server.ts';
-import { begin, guard, type Statement } from './sql.ts';
+import { begin, readGuard, type Statement } from './sql.ts';
 
 /** What every step has in hand. */
 export interface Hand {
@@ -17,7 +17,7 @@ export interface Hand {
 export type Asker = Pick<Hand, 'server' | 'session'> & { readonly username: string };
 
 export type Attempt =
-  /** Open: to be committed or rolled back. With the rows of the reading. */
+  /** Open: to be committed or rolled back. With all rows. */
   | { readonly result: 'open'; readonly rows: readonly Row[] }
   /** Rolled back; undefined where the second look found nothing wrong any more. */
   | { readonly result: 'refused'; readonly refusal: ServerRefusal; readonly at: Statement | undefined };
@@ -29,15 +29,15 @@ export type Attempt =
 const passing = new Set(['XX000', '40P01', '40001', '23505']);
 const attempts = 3;
 
-/** In one round trip, a second one only after a refusal. `reading` comes last and changes nothing. */
+/** In one round trip, more only after a refusal. `last` reads. */
 export async function open(
   session: Session,
   statements: readonly Statement[],
-  reading: string,
+  last: string,
 ): Promise<Attempt> {
-  const script = [begin, ...statements.map(({ sql }) => sql), reading].join(';\n');
+  const script = [begin, ...statements.map(({ sql }) => sql), last].join(';\n');
   for (let attempt = 1; ; attempt += 1) {
-    const answer = await session.run('write', script);
+    const answer = await session.run('write', script, reading.preparation);
     if ('rows' in answer) return { result: 'open', rows: answer.rows };
     await rollBack(session);
     const { refused } = answer;
@@ -55,14 +55,22 @@ export async function rollBack(session: Session): Promise<void> {
   must(await session.run('read', 'ROLLBACK'));
 }
 
-/** The closing read with the guard's answer beside it: the last statement before COMMIT. */
+/** The closing read, and the guard: the last statement before COMMIT. */
 export const closing = (desired: DesiredRole): string =>
-  `SELECT closing.answer, ${guard} AS locked_out FROM (${readRoles([questionOf(desired)])}) closing`;
+  `${reading.ask([questionOf(desired)])};\n${readGuard}`;
 
-export const readOf = (rows: readonly Row[]): ObservedRole => roleIn(rows[0]?.['answer']);
+/** What there is now, outside of a transaction; after `wait`, where given. */
+export async function read(session: Session, desired: DesiredRole, wait = ''): Promise<ObservedRole> {
+  const sql = `${wait}${reading.ask([questionOf(desired)])}`;
+  return readOf(must(await session.run('read', sql, reading.preparation)));
+}
+
+export const readOf = (rows: readonly Row[]): ObservedRole =>
+  roleIn(rows.find((row) => 'answer' in row)?.['answer']);
 
 /** Not to be sure is to be locked out. */
-export const isLockedOut = (rows: readonly Row[]): boolean => rows[0]?.['locked_out'] !== false;
+export const isLockedOut = (rows: readonly Row[]): boolean =>
+  rows.findLast((row) => 'locked_out' in row)?.['locked_out'] !== false;
 
 /** The rows, or the refusal as what it means in general. */
 export function must(answer: Answer): readonly Row[] {

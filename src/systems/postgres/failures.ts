@@ -29,6 +29,8 @@ const bySqlState: readonly (readonly [string, Trouble])[] = [
   ['08', 'down'],
   // The session's transaction, or the session, was idle for too long.
   ['25P03', 'down'],
+  // A prepared statement is gone, as where a pooler changes connections behind our back.
+  ['26000', 'down'],
   ['57014', 'busy'],
   ['55P03', 'busy'],
   ['40', 'busy'],
@@ -110,7 +112,7 @@ const adminRows: { readonly [T in Exclude<Trouble, 'other'>]: Row } = {
     'denied',
     'AdminLoginRefused',
     (where, user) =>
-      `${where} refused the login of admin "${user}". Check that it exists, has LOGIN and, with authentication IAM, rds_iam, and that the operator may rds-db:connect as it.`,
+      `${where} refused the login of admin "${user}". Check that it exists and has LOGIN. With authentication IAM it needs rds_iam, and the operator rds-db:connect as it; with Secret it must not be a member of rds_iam, ADMIN OPTION alone included, as that ends its password login.`,
   ],
   'refused: password': [
     'denied',

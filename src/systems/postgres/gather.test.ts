@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { gather } from './gather.ts';
 
-const ask = (items: readonly string[]) => JSON.stringify(items);
-const other = (items: readonly string[]) => `other ${JSON.stringify(items)}`;
+const ask = { preparation: '', ask: (items: readonly string[]) => JSON.stringify(items) };
+const other = { preparation: '', ask: (items: readonly string[]) => `other ${JSON.stringify(items)}` };
 let sent: string[];
 
 beforeEach(() => {

@@ -1,12 +1,12 @@
 // Many single questions, one query: gathers what is asked within a few milliseconds.
-import type { Question } from '../../resources/role/server.ts';
+import type { Question, Row } from '../../resources/role/server.ts';
 
 export interface GatherOptions {
   /** How long to wait for others after the first question. */
   readonly windowMs: number;
   readonly maxItems: number;
   /** Answers with one row `n, answer` for each item, n counting from 1. */
-  readonly run: (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
+  readonly run: (sql: string, preparation: string) => Promise<readonly Row[]>;
 }
 
 interface Gathering {
@@ -29,7 +29,7 @@ export function gather({ windowMs, maxItems, run }: GatherOptions) {
     const send = () => {
       clearTimeout(gathering.window);
       open.delete(question);
-      run(question(items)).then(
+      run(question.ask(items), question.preparation).then(
         (rows) => answers.resolve(new Map(rows.map((row) => [Number(row['n']), row['answer']]))),
         answers.reject,
       );

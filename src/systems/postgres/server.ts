@@ -52,6 +52,8 @@ const database = 'postgres';
 
 interface Connected {
   readonly client: Client;
+  /** Preparations that this connection was told. */
+  readonly told: Set<string>;
   readonly setUp: SetUp;
 }
 
@@ -68,7 +70,11 @@ export function openServer(options: ServerOptions): PostgresServer {
     try {
       const limits = { statementMs: waits.statementMs * timeScale, lockMs: waits.lockMs * timeScale };
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      const connected = { client, setUp: await untilAborted(setUp(client, username, limits), limit) };
+      const connected = {
+        client,
+        told: new Set<string>(),
+        setUp: await untilAborted(setUp(client, username, limits), limit),
+      };
       client.once('end', () => pool.discard(connected));
       return connected;
     } catch (error) {
@@ -100,7 +106,7 @@ export function openServer(options: ServerOptions): PostgresServer {
 
   const hold = async <T>(work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T> => {
     const connected = await acquire(signal);
-    const { client } = connected;
+    const { client, told } = connected;
     let isBroken = false;
     const cut = () => {
       isBroken = true;
@@ -108,13 +114,19 @@ export function openServer(options: ServerOptions): PostgresServer {
     };
     signal.addEventListener('abort', cut, { once: true });
 
-    const run: Session['run'] = async (kind, sql) => {
+    const run: Session['run'] = async (kind, statements, preparation) => {
       if (kind === 'write') options.beforeWrite?.();
+      const isNew = preparation !== undefined && !told.has(preparation);
+      const sql = isNew ? `${preparation};\n${statements}` : statements;
+      // It comes first, and a rollback does not undo a PREPARE.
+      if (isNew) told.add(preparation);
       options.onStatement?.(sql);
       try {
         return { rows: rowsOf(await untilAborted(client.query(sql), signal)) };
       } catch (error) {
         if (troubleOf(error) === 'read-only') pool.renew();
+        // Whether it got as far as past the preparation is not known.
+        if (isNew) pool.discard(connected);
         if (!endsSession(error)) return refusal(error, failure(error));
         isBroken = true;
         throw failure(error);
@@ -126,7 +138,7 @@ export function openServer(options: ServerOptions): PostgresServer {
     } finally {
       signal.removeEventListener('abort', cut);
       // Whoever left a transaction open is not to hand it on.
-      const isWhole = !isBroken;
+      const isWhole = !isBroken && client.getTransactionStatus() === 'I';
       if (!isWhole) destroy(client);
       pool.release(connected, isWhole ? 'whole' : 'broken');
     }
@@ -135,10 +147,10 @@ export function openServer(options: ServerOptions): PostgresServer {
   const askTogether = gather({
     windowMs: waits.gatherMs * timeScale,
     maxItems,
-    run: async (sql) =>
+    run: async (sql, preparation) =>
       await hold(
         async (session) => {
-          const answer = await session.run('read', sql);
+          const answer = await session.run('read', sql, preparation);
           if ('refused' in answer) throw answer.refused.failure;
           return answer.rows;
         },
@@ -160,10 +172,10 @@ export function openServer(options: ServerOptions): PostgresServer {
   };
 }
 
-/** The rows of the last statement that has any; a text with several statements is answered with a list. */
+/** A text with several statements is answered with a list. */
 function rowsOf(result: unknown): readonly Row[] {
   const results = (Array.isArray(result) ? result : [result]) as readonly { readonly rows: readonly Row[] }[];
-  return results.findLast(({ rows }) => rows.length > 0)?.rows ?? [];
+  return results.flatMap(({ rows }) => rows);
 }
 
 function refusal(error: unknown, failure: Failure): Answer {

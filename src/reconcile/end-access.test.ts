@@ -1,0 +1,303 @@
+import { describe, expect, it } from 'vitest';
+import {
+  aDatabase,
+  aTarget,
+  aUser,
+  accountID,
+  dbARN,
+  deleted,
+  roleARN,
+} from '../../test/builders/objects.ts';
+import { roleModel } from '../../test/builders/role-model.ts';
+import { aWorld, type TestWorld } from '../../test/builders/world.ts';
+import type { IamDatabaseUser } from '../api/objects.ts';
+import type { RoleServer } from '../resources/role/server.ts';
+import { Failure } from './kernel/failure.ts';
+import { reconcileUser } from './user.ts';
+
+const signal = new AbortController().signal;
+const key = 'payments/checkout';
+const pass = (world: TestWorld, of = key) => reconcileUser(of, world, signal);
+const ready = (user: IamDatabaseUser) => user.status?.conditions?.find(({ type }) => type === 'Ready');
+const bundle = 'payments/rds-ca-ap-northeast-2';
+const down = new Failure('unavailable', 'DatabaseUnavailable', 'The database does not answer.');
+const throttled = new Failure('throttled', 'Throttled', 'AWS asks to slow down.');
+
+/** A user that was Ready and that somebody has deleted. */
+async function leaving(overrides: Parameters<typeof aUser>[0] = {}): Promise<TestWorld> {
+  const world = aWorld();
+  world.put(aDatabase(), aUser(overrides));
+  await pass(world);
+  world.put(deleted(world.stored()));
+  world.calls.length = 0;
+  world.events.length = 0;
+  return world;
+}
+
+const isGone = (world: TestWorld) => world.user(key) === undefined;
+const isReleased = (world: TestWorld) => world.calls.includes('release payments/checkout');
+
+describe('a deleted user', () => {
+  it('is gone without a trace, its finalizer released last', async () => {
+    const world = await leaving();
+    expect(await pass(world)).toEqual({ afterMs: undefined });
+    expect(isGone(world)).toBe(true);
+    expect(world.roles.has('payments_checkout')).toBe(false);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    expect(world.configMaps.kept.size).toBe(0);
+    expect(world.effects().at(-1)).toBe('release payments/checkout');
+    expect(world.events).toEqual([]);
+  });
+
+  it('is not looked at any more once its finalizer is released, though somebody else still holds it', async () => {
+    const world = await leaving();
+    const user = world.stored();
+    const finalizers = [...(user.metadata.finalizers ?? []), 'example.com/other'];
+    world.put({ ...user, metadata: { ...user.metadata, finalizers } });
+    await pass(world);
+    expect(world.calls.slice(-2)).toEqual(['release payments/checkout', 'ended payments/checkout']);
+    expect(world.stored().metadata.finalizers).toEqual(['example.com/other']);
+    world.calls.length = 0;
+    expect(await pass(world)).toEqual({ afterMs: undefined });
+    expect(world.calls).toEqual([]);
+  });
+
+  it('leaves the policy, the bundle and the roles of others alone', async () => {
+    const world = await leaving();
+    const other = aUser({ metadata: { name: 'other' }, spec: { username: 'payments_other' } });
+    world.put(other);
+    await pass(world, 'payments/other');
+    await pass(world);
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_other')]);
+    expect(world.roles.has('payments_other')).toBe(true);
+    expect([...world.configMaps.kept.keys()].toSorted()).toEqual(['payments/other-connection', bundle]);
+  });
+
+  it('that never began goes by itself: nothing is looked at', async () => {
+    const world = aWorld();
+    world.put(aDatabase(), deleted(aUser()));
+    expect(await pass(world)).toEqual({ afterMs: undefined });
+    expect(world.calls).toEqual([]);
+  });
+
+  it('whose role somebody dropped already is no less gone', async () => {
+    const world = await leaving();
+    world.roles.drop('payments_checkout');
+    world.policies.detachAll(roleARN);
+    world.configMaps.kept.clear();
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+  });
+
+  it('whose role is somebody else’s by now leaves that alone', async () => {
+    const world = await leaving();
+    world.roles.drop('payments_checkout');
+    world.roles.make('payments_checkout', 'mine');
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    expect(world.roles.has('payments_checkout')).toBe(true);
+    expect(world.effects().filter((call) => call.startsWith('change role'))).toEqual([]);
+  });
+
+  it('that lost the claim takes nothing from the holder', async () => {
+    const world = aWorld();
+    const younger = aUser({ metadata: { name: 'younger', creationTimestamp: '2026-01-02T00:00:00Z' } });
+    world.put(aDatabase(), aUser());
+    await pass(world);
+    world.put({ ...younger, metadata: { ...younger.metadata, finalizers: ['iamdb.dev/access'] } });
+    world.put(deleted(world.stored('payments/younger')));
+    await pass(world, 'payments/younger');
+    expect(world.user('payments/younger')).toBeUndefined();
+    expect(world.roles.has('payments_checkout')).toBe(true);
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout')]);
+  });
+
+  it('is taken from the roles that it no longer names, too', async () => {
+    const world = await leaving();
+    const user = world.stored();
+    const other = `arn:aws:iam::${accountID}:role/payments-other`;
+    world.put({ ...user, spec: { ...user.spec, principals: [{ roleARN: other }] } });
+    await pass(world);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    expect(isGone(world)).toBe(true);
+  });
+
+  it('whose role cannot be dropped is gone, with a warning that says what hangs on it', async () => {
+    const world = await leaving();
+    world.roles.heldBy = 'owner of table orders.ledger';
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    expect(world.roles.has('payments_checkout')).toBe(true);
+    expect(world.events.map(({ event }) => event)).toEqual([
+      { type: 'Warning', reason: 'RoleKept', message: expect.stringContaining('orders.ledger') },
+    ]);
+  });
+});
+
+describe('the finalizer is held, and the other three parts are ended all the same, when', () => {
+  it.each<[string, (world: TestWorld) => void, reason: string, left: readonly string[]]>([
+    [
+      'the database does not answer',
+      (world) => (world.roles.broken.observe = down),
+      'DatabaseUnavailable',
+      ['role'],
+    ],
+    [
+      'the role cannot be changed',
+      (world) => (world.roles.broken.apply = down),
+      'DatabaseUnavailable',
+      ['role'],
+    ],
+    ['AWS is throttled', (world) => world.policies.broken.set('*', throttled), 'Throttled', ['policy']],
+    ['our policies cannot be listed', (world) => (world.broken.rolesHolding = throttled), 'Throttled', []],
+    [
+      'the Kubernetes API refuses',
+      (world) => (world.configMaps.broken.write = new Failure('denied', 'KubernetesUnavailable', 'No.')),
+      'KubernetesUnavailable',
+      ['bundle', 'connection'],
+    ],
+    [
+      'the target is lost',
+      (world) =>
+        world.known.set('orders', {
+          target: new Failure('missing', 'TargetMissing', 'Gone.'),
+          admin: down,
+          server: undefined,
+        }),
+      'TargetMissing',
+      ['role'],
+    ],
+    ['the namespace was not seen', (world) => world.namespaces.clear(), 'Progressing', ['role']],
+    [
+      'nobody foresaw it',
+      (world) => (world.roles.broken.observe = new Error('x')),
+      'InternalError',
+      ['role'],
+    ],
+  ])('%s', async (_sentence, spoil, reason, left) => {
+    const world = await leaving();
+    spoil(world);
+    const { afterMs } = await pass(world);
+    expect(isReleased(world)).toBe(false);
+    expect(ready(world.stored())).toMatchObject({ reason });
+    expect(afterMs).toBeLessThanOrEqual(60_000);
+    const still = [
+      ...(world.roles.has('payments_checkout') ? ['role'] : []),
+      ...(world.policies.allowed(roleARN).length > 0 ? ['policy'] : []),
+      ...(world.configMaps.kept.has(bundle) ? ['bundle'] : []),
+      ...(world.configMaps.kept.has('payments/checkout-connection') ? ['connection'] : []),
+    ];
+    expect(still).toEqual(left);
+  });
+
+  it('the IamDatabase is gone, which says the way out', async () => {
+    const world = await leaving();
+    world.remove(world.storedDatabase());
+    world.known.clear();
+    await pass(world);
+    expect(isReleased(world)).toBe(false);
+    expect(ready(world.stored())).toMatchObject({
+      status: 'False',
+      reason: 'DatabaseNotFound',
+      message: expect.stringMatching(/[Cc]reate it again.*remove the finalizer/),
+    });
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+  });
+
+  it('the user is suspended, by itself or by its database: nothing is looked at', async () => {
+    for (const own of [true, false]) {
+      const world = await leaving();
+      const user = world.stored();
+      if (own) world.put({ ...user, spec: { ...user.spec, suspend: true } });
+      else world.put(aDatabase({ spec: { suspend: true } }));
+      await pass(world);
+      expect(world.calls).toEqual(['report payments/checkout']);
+      expect(ready(world.stored())?.message).toContain('the deletion waits');
+    }
+  });
+});
+
+describe('a deletion that was held', () => {
+  it('ends by itself when the cause goes', async () => {
+    const world = await leaving();
+    world.roles.broken.observe = down;
+    await pass(world);
+    world.roles.broken = {};
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    expect(world.roles.has('payments_checkout')).toBe(false);
+  });
+
+  it('has nothing written by one more pass that finds the same', async () => {
+    const world = await leaving();
+    world.roles.broken.observe = down;
+    await pass(world);
+    world.calls.length = 0;
+    await pass(world);
+    expect(world.effects()).toEqual([]);
+  });
+
+  it('by a release that the API server refused is tried again, having nothing left to end', async () => {
+    const world = await leaving();
+    world.broken.release = down;
+    await expect(pass(world)).rejects.toBe(down);
+    world.broken = {};
+    world.calls.length = 0;
+    await pass(world);
+    expect(world.effects()).toEqual(['release payments/checkout']);
+  });
+
+  it('goes on after a restart', async () => {
+    const world = await leaving();
+    world.policies.broken.set('*', throttled);
+    await pass(world);
+    world.restart();
+    world.policies.broken.clear();
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+  });
+});
+
+describe('an IAM role that is gone', () => {
+  it('holds nobody who leaves', async () => {
+    const world = await leaving();
+    world.policies.missing.add(roleARN);
+    world.policies.detachAll(roleARN);
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+  });
+
+  it('holds nobody who leaves, though another user still names it', async () => {
+    const world = await leaving();
+    const other = aUser({ metadata: { name: 'other' }, spec: { username: 'payments_other' } });
+    world.put(other);
+    await pass(world, 'payments/other');
+    world.policies.missing.add(roleARN);
+    world.policies.detachAll(roleARN);
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    await pass(world, 'payments/other');
+    expect(world.stored('payments/other').status?.conditions?.[0]).toMatchObject({ reason: 'RoleNotFound' });
+  });
+});
+
+it('the same user name on another server is another user, which keeps what is its own', async () => {
+  const world = await leaving();
+  const state = world.known.get('orders');
+  if (state === undefined) throw new Error('no state');
+  const otherServer: RoleServer = { ...world.open(aDatabase(), aTarget()) };
+  const otherRoles = roleModel(() => {});
+  world.role = (server) => (server === otherServer ? otherRoles : world.roles).resource;
+  const target = aTarget({ serverResourceID: 'db-OTHER', resourceIDs: ['db-OTHER'] });
+  world.known.set('other', { ...state, target, server: otherServer });
+  world.put(
+    aDatabase({ metadata: { name: 'other' } }),
+    aUser({ metadata: { name: 'twin' }, spec: { databaseRef: { name: 'other' } } }),
+  );
+  await pass(world, 'payments/twin');
+  await pass(world);
+  expect(isGone(world)).toBe(true);
+  expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout', 'db-OTHER')]);
+  expect(otherRoles.has('payments_checkout')).toBe(true);
+});

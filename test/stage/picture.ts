@@ -1,0 +1,53 @@
+// What stands in AWS, PostgreSQL and Kubernetes, as a value that two runs can be compared by.
+import type { Stage } from './stage.ts';
+
+interface ConfigMap {
+  readonly data?: unknown;
+  readonly metadata: { readonly name: string; readonly labels?: unknown; readonly annotations?: unknown };
+}
+
+/**
+ * Everything of IAM, of the roles `payments_*` and of the ConfigMaps of namespace payments, ours or not. Left out is what
+ * a repair or a second run makes anew: ids, versions, times; `uid` is written as such.
+ */
+export async function picture({ aws, database, bed }: Stage, uid = '') {
+  const sql = async (text: string) => await database.postgres.sql(text);
+  const [role, memberships, connect, configMaps] = await Promise.all([
+    sql(`SELECT rolname, rolcanlogin, rolconnlimit, shobj_description(oid, 'pg_authid') AS mark
+      FROM pg_roles WHERE rolname LIKE 'payments\\_%' ORDER BY 1`),
+    sql(`SELECT member::regrole::text AS of, roleid::regrole::text AS role, grantor::regrole::text AS by, admin_option
+      FROM pg_auth_members WHERE member::regrole::text LIKE 'payments\\_%' ORDER BY 1, 2, 3`),
+    sql(`SELECT datname, x.grantee::regrole::text AS to, x.grantor::regrole::text AS by
+      FROM pg_database, aclexplode(datacl) x WHERE x.grantee::regrole::text LIKE 'payments\\_%' ORDER BY 1, 2, 3`),
+    bed.kube.request<{ readonly items: readonly ConfigMap[] }>({
+      path: '/api/v1/namespaces/payments/configmaps',
+      expect: 200,
+    }),
+  ]);
+  const { policies, roles } = aws.iamState();
+  const found = {
+    policies: [...policies.values()]
+      .map(({ arn, tags, defaultVersionId, versions }) => ({
+        arn,
+        tags: [...tags].toSorted(),
+        document: versions.find(({ id }) => id === defaultVersionId)?.document,
+      }))
+      .toSorted((a, b) => (a.arn < b.arn ? -1 : 1)),
+    iamRoles: [...roles.values()].map(({ name, attached, inline }) => ({
+      name,
+      attached: attached.toSorted(),
+      inline: [...inline],
+    })),
+    role,
+    memberships,
+    connect,
+    configMaps: Object.fromEntries(
+      configMaps.body.items.map(({ data, metadata: { name, labels, annotations } }) => [
+        name,
+        { data, labels, annotations },
+      ]),
+    ),
+  };
+  const text = JSON.stringify(found);
+  return JSON.parse(uid === '' ? text : text.replaceAll(uid, 'uid')) as typeof found;
+}
