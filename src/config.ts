@@ -79,6 +79,12 @@ export const settings = {
     sentence: "Prove logins with the operator's own identity where the workload's cannot be had.",
     helm: 'proveAsOperator',
   },
+  'proofs-per-second': {
+    type: 'number',
+    default: 20,
+    sentence: 'Logins for proof at one database server a second, at most; 0 is no limit.',
+    helm: 'proofsPerSecond',
+  },
   'iam-writes-per-second': {
     type: 'number',
     default: 5,

@@ -112,6 +112,11 @@ export const reasons = {
     means: 'The rule has reached its maxUsers.',
     remedy: 'Delete users or ask for a higher maxUsers.',
   },
+  DatabaseNotAllowed: {
+    means: 'A database in connectDatabases belongs to no IamDatabase of this server that admits the object.',
+    remedy:
+      'Remove it from connectDatabases, or ask for an IamDatabase with that spec.database and a rule that admits you.',
+  },
   Conflict: {
     means: 'Another IamDatabaseUser holds this user name on the same server.',
     remedy: 'Use another user name, or delete the object that the message names.',
@@ -256,6 +261,20 @@ export const reasons = {
 } as const;
 
 export type Reason = keyof typeof reasons;
+
+/** Reasons of events that are no conditions. */
+export const eventReasons = {
+  DriftRepaired: {
+    means: 'Something was no longer as declared although nobody edited the object, and was put right.',
+    remedy: 'Find out who changed it: CloudTrail for policies, the PostgreSQL log for roles.',
+  },
+  RoleKept: {
+    means: 'A role was kept at deletion, without login and rds_iam, because something hangs on it.',
+    remedy: 'Hand over what the message lists (REASSIGN OWNED, REVOKE), then DROP ROLE.',
+  },
+} as const;
+
+export type EventReason = keyof typeof eventReasons;
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
 

@@ -6,6 +6,8 @@ import { isNotFound } from '../systems/kubernetes/kube-error.ts';
 import { orKubeFailure } from '../systems/kubernetes/failures.ts';
 import type { KubeObjects } from '../systems/kubernetes/objects.ts';
 
+const reportMs = 10_000;
+
 interface Written extends KubeObject {
   readonly metadata: KubeObject['metadata'] & { readonly finalizers?: readonly string[] };
   readonly status?: object;
@@ -40,7 +42,9 @@ export function objectWrites<T extends Written, S extends object>(
         if (!isNotFound(error)) await orKubeFailure(Promise.reject(error));
       }
     },
-    report: async (object, status, signal) => {
+    report: async (object, status) => {
+      // A pass that ran out of time has to be able to say so.
+      const signal = AbortSignal.timeout(reportMs);
       const patch = {
         metadata: { uid: object.metadata.uid },
         status: replacing(object.status ?? {}, status),

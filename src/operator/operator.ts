@@ -125,6 +125,7 @@ export async function startOperator(options: {
       };
       events.record({ regarding, type, reason, action: 'Reconcile', note: message });
     },
+    note: log.failure,
     wakeUsers: (database) => wake.usersOf(database),
     passDeadlineMs: timing.pass.deadlineMs,
   });

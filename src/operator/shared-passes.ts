@@ -40,15 +40,16 @@ export function sharedPasses(options: {
     const standing = standingOf(user, world);
     const stance = stanceOf(user, standing, isSuspended(user, world));
     const target = 'target' in standing ? standing.target : undefined;
+    const arns = target === undefined ? undefined : world.arnsOf(user, target);
     // One that leaves is no reason to keep anything, even where its database cannot be resolved any more.
     if (stance === 'absent') {
-      return { state: 'absent', username, arns: target === undefined ? [] : world.arnsOf(user, target) };
+      return { state: 'absent', username, arns: arns ?? [] };
     }
     // Nobody may be let in as a role that was not seen to be ours.
-    if (stance === 'unknown' || target === undefined || !world.vetted.has(user.metadata.uid)) {
-      return { state: 'unknown', username };
+    if (stance === 'unknown' || arns === undefined || !world.vetted.has(user.metadata.uid)) {
+      return { state: 'unknown', username, ...(arns === undefined ? {} : { arns }) };
     }
-    return { state: stance, username, arns: world.arnsOf(user, target) };
+    return { state: stance, username, arns };
   };
 
   const policies = coalesce({

@@ -11,7 +11,7 @@ import type { Caches } from './caches.ts';
 const sweepMs = 600_000;
 const retryMs = 15_000;
 
-/** Keys: `policy <role ARN>`, `bundle <namespace>/<name>`, or `all`: everything of ours that can be found. */
+/** Looking at one that is as it should be costs no request. Keys: `policy <role ARN>`, `bundle <namespace>/<name>`, or `all`: everything of ours that can be found. */
 export function createSweeper(options: {
   readonly world: Pick<World, 'convergePolicy' | 'convergeBundle' | 'database'>;
   readonly caches: Pick<Caches, 'configMaps' | 'users'>;

@@ -20,7 +20,7 @@ export function wakeUps(options: {
     readonly users: Controller;
     readonly sweeps: Controller;
   };
-  readonly world: Pick<World, 'database' | 'forget'>;
+  readonly world: Pick<World, 'database' | 'forget' | 'learn'>;
 }): WakeUps {
   const { caches, controllers, world } = options;
   const user = (one: IamDatabaseUser, priority: Priority) =>
@@ -49,6 +49,8 @@ export function wakeUps(options: {
     handlers: {
       database: (change, initial) => {
         if (!matters(change)) return;
+        // One of the same name that comes next may be another server with other rules.
+        if (change.kind === 'deleted') world.learn(change.object.metadata.name, undefined);
         controllers.databases.queue.add(change.key, { priority: priorityOf(change, initial) });
         // Its rules and its suspend decide about users even where what it resolves to stays the same.
         if (!initial) usersOf(change.object.metadata.name);

@@ -9,13 +9,17 @@ import { verifyAccess } from '../resources/access/access.ts';
 import type { ConfigMaps } from '../resources/connection/config-map.ts';
 import { connectionResource } from '../resources/connection/resource.ts';
 import { dbUserARN } from '../resources/policy/arn.ts';
+import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import { policyResource } from '../resources/policy/resource.ts';
 import { policyThatAllows } from '../resources/policy/policy.ts';
 import { readMark, rehearse, roleResource, whyKept } from '../resources/role/resource.ts';
 import { resolveTarget } from '../resources/target/resource.ts';
 import { trustBundleResource } from '../resources/trust-bundle/resource.ts';
+import { systemClock } from '../controller/clock.ts';
+import type { AccessVerdict } from '../resources/access/verdict.ts';
 import type { AwsSystems } from './aws.ts';
 import type { Caches, NamespaceObject } from './caches.ts';
+import { createLoginPace } from './login-pace.ts';
 import { emptyKnowledge, isNews } from './knowledge.ts';
 import type { Servers } from './servers.ts';
 import { sharedPasses } from './shared-passes.ts';
@@ -30,12 +34,14 @@ export function createWorld(options: {
   readonly userWrites: World['userWrites'];
   readonly databaseWrites: World['databaseWrites'];
   readonly event: World['event'];
+  readonly note: World['note'];
   readonly wakeUsers: (database: string) => void;
   readonly passDeadlineMs: number;
 }): World {
   const { config, operatorID, caches, aws, servers, configMaps } = options;
   const known = emptyKnowledge();
   const now = () => Date.now();
+  const pace = createLoginPace(config['proofs-per-second'], systemClock);
   const policy = policyResource(aws.iam);
   const trustBundle = trustBundleResource({ configMaps, now });
 
@@ -73,6 +79,7 @@ export function createWorld(options: {
     userWrites: options.userWrites,
     databaseWrites: options.databaseWrites,
     event: options.event,
+    note: options.note,
 
     learn: (database, state) => {
       const before = known.states.get(database);
@@ -106,12 +113,18 @@ export function createWorld(options: {
       const [first, ...rest] = arns.map((arn) => policyThatAllows(observed, arn));
       return rest.every((policyARN) => policyARN !== undefined) ? first : undefined;
     },
-    rolesHolding: async (user, signal) =>
-      (await aws.knownPolicies(signal))
-        .filter(({ usernames }) => usernames.includes(user.spec.username))
-        .map(({ roleARN }) => roleARN),
+    rolesHolding: async (user, signal) => {
+      const target = known.states.get(user.spec.databaseRef.name)?.target;
+      const own = target === undefined || target instanceof Failure ? undefined : seen.arnsOf(user, target);
+      const { username } = user.spec;
+      const holds = ({ arns, usernames }: KnownPolicy) =>
+        own === undefined ? usernames.includes(username) : own.some((arn) => arns.includes(arn));
+      return (await aws.knownPolicies(signal)).filter(holds).map(({ roleARN }) => roleARN);
+    },
     ended: ({ metadata }) => {
-      known.ended.add(metadata.uid);
+      // Unless the cache heard of its end before we did.
+      const cached = caches.users.get(`${metadata.namespace}/${metadata.name}`);
+      if (cached?.metadata.uid === metadata.uid) known.ended.add(metadata.uid);
     },
     forget: ({ metadata }) => {
       known.ended.delete(metadata.uid);
@@ -125,7 +138,10 @@ export function createWorld(options: {
         .byIndex('owner', user.metadata.uid)
         .filter(({ metadata }) => metadata.annotations?.[annotations.ownerUID] === user.metadata.uid)
         .map(({ metadata }) => metadata.name),
-    verify: async (wish, signal) => await verifyAccess(wish, aws.access, signal),
+    verify: async (wish, signal) =>
+      (await pace(`${wish.endpoint}:${wish.port}`, signal))
+        ? await verifyAccess(wish, aws.access, signal)
+        : waitsForTurn,
     proofs: known.proofs,
     failures: known.failures,
   };
@@ -137,3 +153,10 @@ const factsOf = (namespace: NamespaceObject | undefined): NamespaceFacts | undef
     uid: namespace.metadata.uid,
     labels: namespace.metadata.labels ?? {},
   };
+
+const waitsForTurn: AccessVerdict = {
+  status: 'Unknown',
+  reason: 'Progressing',
+  message: 'Many logins are to be proven at this server; this one waits for its turn.',
+  retryAfterMs: 5_000,
+};

@@ -3,10 +3,13 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Logger, pino } from 'pino';
 import type { Incident, Report } from '../controller/incident.ts';
 import type { Reconcile } from '../controller/workers.ts';
+import type { Failure } from '../reconcile/kernel/failure.ts';
 
 export interface Log extends Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'> {
   /** What the controller core reports. */
   readonly incident: Report;
+  /** A failure that a pass ended with, its cause included; an unforeseen one is an error. */
+  failure(failure: Failure): void;
   /** Wraps the passes of a controller: each line written during one carries the object and the pass. */
   passes(controller: string, reconcile: Reconcile): Reconcile;
 }
@@ -52,6 +55,11 @@ export function createLog(level: string, destination?: { write(line: string): vo
       };
       if (severe.has(what)) logger.error(fields, what);
       else logger.warn(fields, what);
+    },
+    failure: ({ kind, reason, message, cause }) => {
+      const fields = { kind, reason, ...(cause === undefined ? {} : { err: cause }) };
+      if (kind === 'unexpected') logger.error(fields, message);
+      else logger.info(fields, message);
     },
     passes: (controller, reconcile) => (object, signal) => {
       count += 1;

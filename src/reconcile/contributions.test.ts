@@ -37,13 +37,7 @@ describe('what a user contributes to what it shares', () => {
     ['absent when it leaves and its database is gone', deleted(old), 'unresolved', false, 'absent'],
     ['absent when it never began and is not allowed', fresh, 'refused', false, 'absent'],
     ['absent when it never began and is not allowed, though suspended', fresh, 'refused', true, 'absent'],
-    [
-      'unknown when it never began and its database cannot be resolved',
-      fresh,
-      'unresolved',
-      false,
-      'unknown',
-    ],
+    ['absent when it never began and its database cannot be resolved', fresh, 'unresolved', false, 'absent'],
   ])('%s', (_sentence, user, standing, suspended, expected) => {
     expect(stanceOf(user, standings[standing], suspended)).toBe(expected);
   });

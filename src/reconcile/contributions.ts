@@ -6,13 +6,13 @@ import { hasBegun, type Standing } from './standing.ts';
 export type Stance = 'present' | 'absent' | 'unknown';
 
 /**
- * A user that is leaving is absent; one that is eligible and has begun is present. One that never began and is refused
- * is absent too: nothing of it can be there, and a stranger's object must not hold on to what another leaves behind.
- * Everything else (suspended, not resolved, not allowed any more, contested, not begun) is no evidence for anything.
+ * A user that is leaving is absent; one that is eligible and has begun is present. One that never began is absent too,
+ * unless it is about to begin: nothing of it can be there, and a stranger's object must not hold on to what another leaves
+ * behind. Everything else (suspended, not resolved, not allowed any more, contested) is no evidence for anything.
  */
 export function stanceOf(user: IamDatabaseUser, standing: Standing, suspended: boolean): Stance {
-  if (!hasBegun(user) && standing.state === 'refused') return 'absent';
+  if (!hasBegun(user)) return standing.state === 'eligible' ? 'unknown' : 'absent';
   if (suspended) return 'unknown';
   if (user.metadata.deletionTimestamp !== undefined) return 'absent';
-  return standing.state === 'eligible' && hasBegun(user) ? 'present' : 'unknown';
+  return standing.state === 'eligible' ? 'present' : 'unknown';
 }

@@ -6,6 +6,8 @@ import { Failure } from './kernel/failure.ts';
 export interface DatabaseState {
   /** The last resolved target; a Failure only while there is none, or once it is known to be no longer true. */
   readonly target: ResolvedTarget | Failure;
+  /** Why AWS could not be asked lately, while an earlier answer is gone by. */
+  readonly unconfirmed?: Failure;
   /** The rehearsal's answer. */
   readonly admin: { readonly serverVersion: string } | Failure;
   /** Connections to the server behind the target, as the admin. */

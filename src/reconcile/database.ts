@@ -29,17 +29,17 @@ export async function reconcileDatabase(name: string, world: World, signal: Abor
     return whenSomethingHappens;
   }
   if (found.metadata.deletionTimestamp !== undefined) return await release(found, world, signal);
-  if (found.spec.suspend) return await reportSuspended(found, world, signal);
+  if (found.spec.suspend) return await reportSuspended(found, world);
 
   const database = await hold(found, world, signal);
   const state = await look(database, world, signal);
   world.learn(name, state);
-  return await report(database, state, world, signal);
+  return await report(database, state, world);
 }
 
 /** Every failure of a look is a part of the state: users have to know why there is no target or no admin. */
 async function look(database: IamDatabase, world: World, signal: AbortSignal): Promise<DatabaseState> {
-  const target = await resolve(database, world, signal);
+  const { target, unconfirmed } = await resolve(database, world, signal);
   if (target instanceof Failure) {
     return {
       target,
@@ -49,7 +49,7 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
   }
   const server = world.open(database, target);
   const admin = await world.rehearse(server, signal).catch(asFailure);
-  return { target, admin, server };
+  return { target, admin, server, ...(unconfirmed === undefined ? {} : { unconfirmed }) };
 }
 
 /**
@@ -60,15 +60,16 @@ async function resolve(
   database: IamDatabase,
   world: World,
   signal: AbortSignal,
-): Promise<ResolvedTarget | Failure> {
+): Promise<Pick<DatabaseState, 'target' | 'unconfirmed'>> {
   try {
     const target = await world.resolve(database.spec, signal);
     const dialled = database.spec.connectTo?.host ?? target.endpoint;
-    return checkAddress(dialled, { allowLocal: world.settings.allowLocalAddresses }) ?? target;
+    return { target: checkAddress(dialled, { allowLocal: world.settings.allowLocalAddresses }) ?? target };
   } catch (thrown) {
     const failure = asFailure(thrown);
     const before = world.stateOf(database.metadata.name)?.target;
-    return isLossOfSight(failure) && before !== undefined && !(before instanceof Failure) ? before : failure;
+    const isKnown = before !== undefined && !(before instanceof Failure);
+    return isLossOfSight(failure) && isKnown ? { target: before, unconfirmed: failure } : { target: failure };
   }
 }
 
@@ -83,7 +84,7 @@ async function release(database: IamDatabase, world: World, signal: AbortSignal)
     world.failures.delete(failureKey(name));
     return whenSomethingHappens;
   }
-  if (database.spec.suspend) return await reportSuspended(database, world, signal);
+  if (database.spec.suspend) return await reportSuspended(database, world);
   const state = await look(database, world, signal);
   world.learn(name, state);
   const some = users.slice(0, 3);
@@ -93,7 +94,7 @@ async function release(database: IamDatabase, world: World, signal: AbortSignal)
     'InUse',
     `${users.length} IamDatabaseUser(s) name this database: ${some.join(', ')}${rest}. Delete them first.`,
   );
-  await write(database, [...linksOf(state), failed('Ready', failure)], state, world, signal);
+  await write(database, [...linksOf(state), failed('Ready', failure)], state, world);
   return nextLook({ ...timing(database, world), failures: [failure] });
 }
 
@@ -102,15 +103,11 @@ async function hold(database: IamDatabase, world: World, signal: AbortSignal): P
   return await world.databaseWrites.hold(database, signal);
 }
 
-async function report(
-  database: IamDatabase,
-  state: DatabaseState,
-  world: World,
-  signal: AbortSignal,
-): Promise<NextLook> {
+async function report(database: IamDatabase, state: DatabaseState, world: World): Promise<NextLook> {
   const links = linksOf(state);
-  await write(database, links, state, world, signal);
+  await write(database, links, state, world);
   const failures = links.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  for (const failure of failures) world.note(failure);
   const key = failureKey(database.metadata.name);
   const failedPasses = world.failures.get(key) ?? 0;
   world.failures.set(key, failures.length === 0 ? 0 : failedPasses + 1);
@@ -127,11 +124,15 @@ const timing = (database: IamDatabase, world: World) => ({
   timeScale: world.settings.timeScale,
 });
 
-function linksOf({ target, admin }: DatabaseState): readonly Link[] {
+function linksOf({ target, unconfirmed, admin }: DatabaseState): readonly Link[] {
   if (target instanceof Failure)
     return [failed('TargetResolved', target), waiting('AdminReady', 'TargetResolved')];
   return [
-    good('TargetResolved', 'Resolved', `${target.endpoint}:${target.port} is ${target.serverResourceID}.`),
+    {
+      ...good('TargetResolved', 'Resolved', foundTarget(target, unconfirmed)),
+      // Asked again sooner, and in the log; what was resolved is used on.
+      ...(unconfirmed === undefined ? {} : { failure: unconfirmed }),
+    },
     admin instanceof Failure
       ? failed('AdminReady', admin)
       : good(
@@ -142,12 +143,17 @@ function linksOf({ target, admin }: DatabaseState): readonly Link[] {
   ];
 }
 
+const foundTarget = (
+  { endpoint, port, serverResourceID }: ResolvedTarget,
+  unconfirmed: Failure | undefined,
+) =>
+  `${endpoint}:${port} is ${serverResourceID}.${unconfirmed === undefined ? '' : ` Not confirmed lately: ${unconfirmed.message}`}`;
+
 async function write(
   database: IamDatabase,
   links: readonly Link[],
   { target, admin }: DatabaseState,
   world: World,
-  signal: AbortSignal,
 ): Promise<void> {
   const { metadata, status: before } = database;
   const time = { now: world.now(), timeScale: world.settings.timeScale };
@@ -159,7 +165,7 @@ async function write(
     ...handledOf(metadata),
   };
   if (sameStatus(before, status)) return;
-  await world.databaseWrites.report(database, status, signal);
+  await world.databaseWrites.report(database, status);
   const event = transitionOf(before?.conditions ?? [], status.conditions);
   if (event !== undefined) world.event(database, event);
 }
@@ -176,8 +182,8 @@ const factsOf = (target: ResolvedTarget) => ({
   ...(target.engineVersion === undefined ? {} : { engineVersion: target.engineVersion }),
 });
 
-async function reportSuspended(database: IamDatabase, world: World, signal: AbortSignal): Promise<NextLook> {
+async function reportSuspended(database: IamDatabase, world: World): Promise<NextLook> {
   const status = suspendedConditions(database, 'spec.suspend', world.now());
-  if (!sameStatus(database.status, status)) await world.databaseWrites.report(database, status, signal);
+  if (!sameStatus(database.status, status)) await world.databaseWrites.report(database, status);
   return whenSomethingHappens;
 }

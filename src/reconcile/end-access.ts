@@ -1,4 +1,5 @@
 // The end of an IamDatabaseUser: access ended, everything of it removed, the finalizer released; nothing else touched.
+import type { Reason } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
 import { converge, type Outcome } from './kernel/converge.ts';
@@ -8,7 +9,7 @@ import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { ownerOf } from './owner.ts';
 import { report } from './report-user.ts';
 import { hasBegun } from './standing.ts';
-import { failed } from './status.ts';
+import { failed, type Link } from './status.ts';
 import type { World } from './world.ts';
 
 export async function endAccess(user: IamDatabaseUser, world: World, signal: AbortSignal): Promise<NextLook> {
@@ -26,8 +27,20 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
     world.ended(user);
     return whenSomethingHappens;
   }
-  return await report(user, world, { links: failures.map((failure) => failed('Ready', failure)) }, signal);
+  return await report(user, world, { links: failures.map(holding) });
 }
+
+/** A finalizer held by a database that cannot be reached holds a namespace too: a person has to know at once. */
+const holding = (failure: Failure): Link => ({
+  ...failed('Ready', failure),
+  ...(unreachable.has(failure.reason) ? { needsPerson: true } : {}),
+});
+const unreachable: ReadonlySet<Reason> = new Set([
+  'DatabaseUnavailable',
+  'DatabaseStopped',
+  'TargetMissing',
+  'AdminLoginRefused',
+]);
 
 /** The role's end, or what holds it up. A role kept because something hangs on it is an end too: it cannot log in. */
 async function endRole(

@@ -4,7 +4,7 @@ import { Failure, asFailure } from './kernel/failure.ts';
 import type { Done, PoliciesDone } from './links.ts';
 import { spreadOf } from './next-look.ts';
 import type { Eligible } from './standing.ts';
-import type { Link } from './status.ts';
+import { handledOf, type Link } from './status.ts';
 import type { Proof, World } from './world.ts';
 
 export interface AccessDone {
@@ -32,7 +32,8 @@ export async function proveAccess(
   const intervalMs = probe.intervalSeconds * 1000 * world.settings.timeScale;
   const last = world.proofs.get(user.metadata.uid) ?? carriedOver(user, intervalMs, now);
   const changed = just.role.changes.length > 0 || just.policies.changes.length > 0;
-  if (last !== undefined && !changed && stillHolds(last, user, arns)) {
+  const where = placeOf(standing);
+  if (last !== undefined && !changed && !isAskedFor(user) && stillHolds(last, user, arns, where)) {
     // One that was carried over has to become due, so it is remembered with the time at which it does.
     world.proofs.set(user.metadata.uid, last);
     if (probe.policy === 'OnChange') return { link: linkOf(last), proof: last };
@@ -42,7 +43,7 @@ export async function proveAccess(
   const changedAt = changed ? now : (last?.changedAt ?? changeBeforeRestart(user, last, now));
   const verdict = await verify(user, standing, arns, changedAt, world, signal);
   const { generation } = user.metadata;
-  const proof: Proof = { verdict, generation, arns, at: now, countsFrom: now, changedAt };
+  const proof: Proof = { verdict, generation, arns, where, at: now, countsFrom: now, changedAt };
   world.proofs.set(user.metadata.uid, proof);
   const againMs = againAfter(verdict, probe.policy === 'Periodic' ? intervalMs : undefined, world);
   return { link: linkOf(proof), proof, ...(againMs === undefined ? {} : { againMs }) };
@@ -127,6 +128,7 @@ function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Pr
     },
     generation: metadata.generation,
     arns: status.resourceARNs ?? [],
+    where: undefined,
     at,
     // The time in status may be a day old, so the next proof comes due at a place in the interval that is the object's own.
     countsFrom: Math.max(at, now - intervalMs * spreadOf(metadata.uid)),
@@ -135,10 +137,18 @@ function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Pr
 }
 
 /** A login by the operator's own identity is one as well, and costs the database as much. */
-const stillHolds = (last: Proof, user: IamDatabaseUser, arns: readonly string[]) =>
+const stillHolds = (last: Proof, user: IamDatabaseUser, arns: readonly string[], where: string) =>
   (last.verdict.status === 'True' || last.verdict.reason === 'ProvenAsOperator') &&
   last.generation === user.metadata.generation &&
-  last.arns.join(' ') === arns.join(' ');
+  last.arns.join(' ') === arns.join(' ') &&
+  (last.where === undefined || last.where === where);
+
+const placeOf = ({ target, database: { spec } }: Eligible) =>
+  JSON.stringify([target.endpoint, target.port, spec.database, spec.connectTo]);
+
+/** A person who asks for a pass wants to know whether it works now. */
+const isAskedFor = ({ metadata, status }: IamDatabaseUser) =>
+  handledOf(metadata).lastHandledReconcileAt !== status?.lastHandledReconcileAt;
 
 function linkOf({ verdict }: Proof): Link {
   const { status, reason, message, retryAfterMs } = verdict;

@@ -18,16 +18,11 @@ export interface Findings {
   readonly repairs?: readonly Done[];
 }
 
-export async function report(
-  user: IamDatabaseUser,
-  world: World,
-  found: Findings,
-  signal: AbortSignal,
-): Promise<NextLook> {
+export async function report(user: IamDatabaseUser, world: World, found: Findings): Promise<NextLook> {
   const before = user.status;
   const { generation } = user.metadata;
   const status = statusOf(user, found, world);
-  if (!sameStatus(before, status)) await world.userWrites.report(user, status, signal);
+  if (!sameStatus(before, status)) await world.userWrites.report(user, status);
   for (const repair of found.repairs ?? []) {
     const event = repairOf(repair.link.type, repair.changes, before?.conditions ?? [], generation);
     if (event !== undefined) world.event(user, event);
@@ -88,6 +83,7 @@ function verificationOf(user: IamDatabaseUser, access: AccessDone | undefined) {
 function next(user: IamDatabaseUser, found: Findings, world: World): NextLook {
   const key = `user ${keyOf(user)}`;
   const failures = found.links.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  for (const failure of new Set(failures)) world.note(failure);
   const failedPasses = world.failures.get(key) ?? 0;
   world.failures.set(key, failures.length === 0 ? 0 : failedPasses + 1);
   const database = found.standing?.database ?? world.database(user.spec.databaseRef.name);
@@ -101,13 +97,9 @@ function next(user: IamDatabaseUser, found: Findings, world: World): NextLook {
   });
 }
 
-export async function reportSuspended(
-  user: IamDatabaseUser,
-  world: World,
-  signal: AbortSignal,
-): Promise<NextLook> {
+export async function reportSuspended(user: IamDatabaseUser, world: World): Promise<NextLook> {
   const by = user.spec.suspend ? 'spec.suspend' : `spec.suspend of IamDatabase ${user.spec.databaseRef.name}`;
   const status = suspendedConditions(user, by, world.now());
-  if (!sameStatus(user.status, status)) await world.userWrites.report(user, status, signal);
+  if (!sameStatus(user.status, status)) await world.userWrites.report(user, status);
   return whenSomethingHappens;
 }

@@ -95,6 +95,8 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
   if (namespace === undefined) return { state: 'unresolved', failure: namespaceNotSeen };
   const permission = judgeAllowed(user, database, namespace, target);
   if (permission instanceof Failure) return { state: 'refused', failure: permission };
+  const unlisted = databaseNotAllowed(user, database, namespace, target, view);
+  if (unlisted !== undefined) return { state: 'refused', failure: unlisted };
   const reservedUsernames = adminsOf(target.serverResourceID, view);
   if (reservedUsernames.includes(user.spec.username)) {
     const failure = new Failure(
@@ -154,17 +156,42 @@ function isOneTooMany(
 
 const isWaiting = (user: IamDatabaseUser) => !hasBegun(user) && user.metadata.deletionTimestamp === undefined;
 
-function adminsOf(serverResourceID: string, view: View): readonly string[] {
-  return view
-    .databases()
-    .filter((database) => {
-      const target = view.stateOf(database.metadata.name)?.target;
-      return (
-        target !== undefined && !(target instanceof Failure) && target.serverResourceID === serverResourceID
-      );
-    })
-    .map((database) => database.spec.admin.username);
+/**
+ * CONNECT on another database of the same server is for that database's owner to allow: an IamDatabase for it has to admit
+ * the object as well.
+ */
+function databaseNotAllowed(
+  user: IamDatabaseUser,
+  database: IamDatabase,
+  namespace: NamespaceFacts,
+  target: ResolvedTarget,
+  view: View,
+): Failure | undefined {
+  const others = (user.spec.connectDatabases ?? []).filter((name) => name !== database.spec.database);
+  const admits = (name: string) =>
+    databasesOn(target.serverResourceID, view).some(
+      (other) =>
+        other.spec.database === name && !(judgeAllowed(user, other, namespace, target) instanceof Failure),
+    );
+  const unlisted = others.find((name) => !admits(name));
+  if (unlisted === undefined) return undefined;
+  return new Failure(
+    'invalid',
+    'DatabaseNotAllowed',
+    `connectDatabases names ${JSON.stringify(unlisted)}, and no IamDatabase of this server with that spec.database admits this object.`,
+  );
 }
+
+const databasesOn = (serverResourceID: string, view: View) =>
+  view.databases().filter(({ metadata }) => {
+    const target = view.stateOf(metadata.name)?.target;
+    return (
+      target !== undefined && !(target instanceof Failure) && target.serverResourceID === serverResourceID
+    );
+  });
+
+const adminsOf = (serverResourceID: string, view: View): readonly string[] =>
+  databasesOn(serverResourceID, view).map((database) => database.spec.admin.username);
 
 /** The finalizer is set right before the first outside effect, so it tells whether there can be any. */
 export const hasBegun = (user: IamDatabaseUser): boolean =>

@@ -12,6 +12,8 @@ export interface Link {
   readonly message: string;
   /** Set where something went wrong: decides between Reconciling and Stalled. */
   readonly failure?: Failure;
+  /** Overrides what the kind of the failure says about time mending it. */
+  readonly needsPerson?: boolean;
   /** True where Unknown is an end, not a step: it does not hold Ready back. */
   readonly optional?: boolean;
 }
@@ -76,7 +78,8 @@ export function conditionsOf(
 
 function abnormal(ready: Link, before: readonly Condition[], time: Time): readonly Link[] {
   if (ready.status === 'True') return [];
-  if (ready.failure !== undefined && retryTable[ready.failure.kind].needsPerson) {
+  const { failure } = ready;
+  if (ready.needsPerson ?? (failure !== undefined && retryTable[failure.kind].needsPerson)) {
     return [{ ...ready, type: 'Stalled', status: 'True' }];
   }
   const was = before.find((c) => c.type === 'Ready');

@@ -20,13 +20,12 @@ import type { World } from './world.ts';
 export async function reconcileUser(key: string, world: World, signal: AbortSignal): Promise<NextLook> {
   const found = world.user(key);
   if (found === undefined) return whenSomethingHappens;
-  if (isSuspended(found, world)) return await reportSuspended(found, world, signal);
+  if (isSuspended(found, world)) return await reportSuspended(found, world);
   if (isTooEarly(found, world)) return whenSomethingHappens;
   if (found.metadata.deletionTimestamp !== undefined) return await endAccess(found, world, signal);
 
   const standing = await standingWithMark(found, world, signal);
-  if (standing.state !== 'eligible')
-    return await report(found, world, { links: linksOf(standing, found) }, signal);
+  if (standing.state !== 'eligible') return await report(found, world, { links: linksOf(standing, found) });
 
   const user = hasBegun(found) ? found : await world.userWrites.hold(found, signal);
   const [bundle, connection, { role, policies, access }] = await Promise.all([
@@ -44,7 +43,7 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
     access.link,
   ];
   const repairs = [role, policies, bundle, connection];
-  return await report(user, world, { links, standing, policies, access, repairs }, signal);
+  return await report(user, world, { links, standing, policies, access, repairs });
 }
 
 /**

@@ -1,7 +1,7 @@
 // What a pass can see and do: caches, shared passes and effects, as ports that main.ts fills.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { DatabaseStatus, UserStatus } from '../api/schema.ts';
-import type { Condition } from '../api/conditions.ts';
+import type { Condition, EventReason, Reason } from '../api/conditions.ts';
 import type { AccessVerdict, AccessWish } from '../resources/access/verdict.ts';
 import type {
   ConnectionChange,
@@ -26,12 +26,13 @@ export interface ObjectWrites<T, S> {
   /** Sets the finalizer, refusing if the object changed since it was read. */
   hold(object: T, signal: AbortSignal): Promise<T>;
   release(object: T, signal: AbortSignal): Promise<void>;
-  report(object: T, status: Reported<S>, signal: AbortSignal): Promise<void>;
+  /** Has a deadline of its own. */
+  report(object: T, status: Reported<S>): Promise<void>;
 }
 
 export interface Event {
   readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
+  readonly reason: Reason | EventReason;
   readonly message: string;
 }
 
@@ -51,6 +52,8 @@ export interface World extends View {
   readonly userWrites: ObjectWrites<IamDatabaseUser, UserStatus>;
   readonly databaseWrites: ObjectWrites<IamDatabase, DatabaseStatus>;
   event(about: IamDatabase | IamDatabaseUser, event: Event): void;
+  /** Logs a failure with its cause, which no status shows. */
+  note(failure: Failure): void;
 
   /** Replaces what is known of a database (undefined: forget it) and wakes its users if that is news to them. */
   learn(database: string, state: DatabaseState | undefined): void;
@@ -108,6 +111,8 @@ export interface Proof {
   readonly verdict: AccessVerdict;
   readonly generation: number;
   readonly arns: readonly string[];
+  /** Endpoint, address and database; undefined for a proof carried over a restart. */
+  readonly where: string | undefined;
   /** When the login was. */
   readonly at: number;
   /** From when on the interval to the next one counts: later than `at` for a proof carried over a restart. */

@@ -68,6 +68,8 @@ export interface Aws extends IamFixtures {
   /** Tokens of this issuer are accepted by AssumeRoleWithWebIdentity; again: its keys are exchanged. Gives its ARN. */
   registerOidcProvider(provider: OidcProvider): string;
   lookupCredential(accessKeyId: string): Credential | undefined;
+  /** Every key that exists, those that STS gave included: for looking for them where they must not be. */
+  issuedCredentials(): readonly IssuedCredential[];
   authorize(question: ConnectQuestion): boolean;
   close(): Promise<void>;
 }
@@ -184,6 +186,7 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
       return `arn:${partition}:iam::${accountId}:oidc-provider/${provider.issuer.replace('https://', '')}`;
     },
     lookupCredential,
+    issuedCredentials: credentials.all,
     authorize: ({ principal, sessionPolicy, action, resource }) =>
       decide(
         history.visible(),

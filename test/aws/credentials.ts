@@ -22,6 +22,7 @@ export interface CredentialStore {
   lookup(accessKeyId: string): Credential | undefined;
   issue(credential: Omit<Credential, 'secretAccessKey' | 'sessionToken'>): IssuedCredential;
   delete(accessKeyId: string): void;
+  all(): readonly IssuedCredential[];
 }
 
 export function createCredentialStore(): CredentialStore {
@@ -45,6 +46,7 @@ export function createCredentialStore(): CredentialStore {
     delete: (accessKeyId) => {
       credentials.delete(accessKeyId);
     },
+    all: () => [...credentials].map(([accessKeyId, credential]) => ({ ...credential, accessKeyId })),
   };
 }
 

@@ -3,7 +3,11 @@ import { readFile } from 'node:fs/promises';
 
 export interface AuditEntry {
   readonly verb: string;
-  readonly user: { readonly username: string };
+  readonly user: {
+    readonly username: string;
+    /** Of `authentication.kubernetes.io/credential-id`: which token it was. */
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
   readonly objectRef?: {
     readonly resource: string;
     readonly namespace?: string;

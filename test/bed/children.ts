@@ -11,6 +11,8 @@ export interface ChildOptions extends SpawnOptions {
 export interface Child {
   readonly pid: number;
   running(): boolean;
+  /** Undefined while it runs, and where a signal ended it. */
+  exitCode(): number | undefined;
   /** The last lines of its output. */
   lastOutput(): string;
   /** SIGKILL follows after five seconds. */
@@ -60,6 +62,7 @@ async function startChild(guard: Guard, { logFile, ...options }: ChildOptions): 
   return {
     pid,
     running: () => running,
+    exitCode: () => started.exitCode ?? undefined,
     lastOutput: () => readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n'),
     async stop(signal = options.stopSignal) {
       if (running) started.kill(signal);

@@ -156,7 +156,12 @@ function print(rows: readonly (readonly [what: string, figure: string, target: s
 }
 
 const stage = await startStage({
-  settings: { 'iam-writes-per-second': '0', 'iam-reads-per-second': '0', 'log-level': 'info' },
+  settings: {
+    'proofs-per-second': '0',
+    'iam-writes-per-second': '0',
+    'iam-reads-per-second': '0',
+    'log-level': 'info',
+  },
   progress: (text) => console.error(`  ${text}`),
 });
 try {

@@ -248,6 +248,7 @@ export function aWorld(
       breakIf('rolesHolding');
       return policies.rolesHolding(user.spec.username);
     },
+    note: () => {},
     ended: (user) => {
       note(`ended ${keyOf(user)}`);
       ended.add(user.metadata.uid);

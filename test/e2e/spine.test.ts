@@ -11,7 +11,9 @@ let scene: Scene;
 const user = userManifest();
 
 beforeAll(async () => {
-  stage = await startStage({ settings: { 'iam-writes-per-second': '0', 'iam-reads-per-second': '0' } });
+  stage = await startStage({
+    settings: { 'proofs-per-second': '0', 'iam-writes-per-second': '0', 'iam-reads-per-second': '0' },
+  });
   scene = sceneOf(stage);
   await stage.operator.start();
   await scene.apply(stage.iamDatabase());

@@ -35,6 +35,13 @@ import { clientsFor } from '../aws/clients.ts';
 const accountId = '111122223333';
 const roleARN = `arn:aws:iam::${accountId}:role/team/checkout`;
 const owner = { operatorID: 'op', roleARN };
+const published = operatorPolicy({
+  partition: 'aws',
+  accountID: accountId,
+  operatorID: 'op',
+  principals: [`arn:aws:iam::${accountId}:role/team/*`, `arn:aws:iam::${accountId}:role/nobody`],
+  admins: [],
+});
 const first = shardARN(owner, 0);
 const trustPolicy = {
   Version: '2012-10-17',
@@ -55,13 +62,7 @@ beforeEach(async () => {
   aws.createUser({
     name: 'operator',
     policies: {
-      operator: operatorPolicy({
-        partition: 'aws',
-        accountID: accountId,
-        operatorID: 'op',
-        principals: [`arn:aws:iam::${accountId}:role/team/*`, `arn:aws:iam::${accountId}:role/nobody`],
-        admins: [],
-      }),
+      operator: published,
     },
   });
 });
@@ -214,6 +215,15 @@ describe('a new user with a role of its own', () => {
   });
 
   test('without the right to read quotas hears of it from AWS, and leaves nothing once deleted', async () => {
+    const { Version, Statement } = published;
+    const reduced = Statement.map((statement) => ({
+      ...statement,
+      Action: statement.Action.filter((action) => action !== 'iam:GetAccountSummary'),
+    }));
+    aws.putInlinePolicy(`arn:aws:iam::${accountId}:user/operator`, 'operator', {
+      Version,
+      Statement: reduced,
+    });
     aws.limits.attachedPoliciesPerRole = 1;
     await attachStrange('full');
     const system = start();

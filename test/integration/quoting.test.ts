@@ -1,7 +1,7 @@
 // Our quoting against the server's own parser.
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { identifier, literal } from '../../src/resources/role/sql.ts';
+import { identifier, literal } from '../../src/resources/role/quote.ts';
 import { createChildren } from '../bed/children.ts';
 import { type Postgres, startPostgres } from '../bed/postgres.ts';
 import { Client } from 'pg';

@@ -23,7 +23,7 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
   });
   afterAll(async () => await bed.stop());
 
-  it('is created complete in two round trips beyond the observation', async () => {
+  it('is created complete in one round trip beyond the observation', async () => {
     await bring(admin, gone('nobody'));
     statements = [];
     const outcome = await bring(admin, wish('created', { connectionLimit: 7 }));
@@ -31,8 +31,8 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
       result: 'changed',
       observed: { role: { login: true, connectionLimit: 7 } },
     });
-    expect(statements.slice(1)).toHaveLength(2);
-    expect(statements.at(-1)).toBe('COMMIT');
+    expect(statements).toHaveLength(2);
+    expect(statements.at(-1)).toMatch(/COMMIT$/);
     expect(await bed.groupsOf('created')).toEqual(['orders_readwrite', 'rds_iam']);
     expect(reason(await bring(admin, wish('created', { connectionLimit: 7 })))).toBe('converged');
   });
@@ -213,12 +213,13 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
       let commits = 0;
       const dies = between(admin, {
         after: async (text) => {
-          if (text === 'COMMIT') commits += 1;
+          if (text.endsWith('COMMIT')) commits += 1;
           if (commits > survived) throw new Error('killed');
           await Promise.resolve();
         },
         before: async (text) => {
-          if (text === 'COMMIT' && commits === survived && survived % 2 === 1) throw new Error('killed');
+          if (text.endsWith('COMMIT') && commits === survived && survived % 2 === 1)
+            throw new Error('killed');
           await Promise.resolve();
         },
       });
@@ -238,7 +239,7 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
     const desired = wish('cut_off');
     const lost = between(admin, {
       before: async (text) => {
-        if (text === 'COMMIT') setImmediate(() => bed.gate.dropSessions());
+        if (text.endsWith('COMMIT')) setImmediate(() => bed.gate.dropSessions());
         await Promise.resolve();
       },
     });

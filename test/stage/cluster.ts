@@ -25,6 +25,7 @@ const plurals: Readonly<Record<string, string>> = {
   RoleBinding: 'rolebindings',
   Secret: 'secrets',
   ConfigMap: 'configmaps',
+  Lease: 'leases',
   IamDatabase: 'iamdatabases',
   IamDatabaseUser: 'iamdatabaseusers',
 };

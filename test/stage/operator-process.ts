@@ -1,5 +1,5 @@
 // The operator as a process of its own, from its production bundle.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Child, Children } from '../bed/children.ts';
 import { nodeEnvironment, nodeFlags, operatorBundle } from './bundle.ts';
 
@@ -13,6 +13,8 @@ export interface OperatorProcess {
   /** Ends it as a lost node does. */
   kill(): Promise<void>;
   running(): boolean;
+  /** Undefined while it runs, and where a signal ended it. */
+  exitCode(): number | undefined;
   pid(): number | undefined;
 }
 
@@ -34,9 +36,10 @@ export function operatorProcess(options: {
   return {
     logFile,
     log: () =>
-      readFileSync(logFile, 'utf8')
+      (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
         .split('\n')
-        .filter((line) => line.startsWith('{'))
+        // Not the one that is being written, nor one that a kill cut short.
+        .filter((line) => line.startsWith('{') && line.endsWith('}'))
         .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>),
     start: async () => {
       if (child?.running() === true) throw new Error('the operator runs already');
@@ -55,6 +58,7 @@ export function operatorProcess(options: {
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     running: () => child?.running() === true,
+    exitCode: () => child?.exitCode(),
     pid: () => child?.pid,
   };
 }

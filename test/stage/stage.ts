@@ -20,7 +20,9 @@ import { type OperatorProcess, operatorProcess } from './operator-process.ts';
 export interface Stage {
   readonly bed: Bed;
   readonly aws: Aws;
-  readonly operator: OperatorProcess;
+  readonly operator: Replica;
+  /** One more of the same settings, with credentials of its own; not started. */
+  replica(name: string): Promise<Replica>;
   readonly database: Database;
   readonly admin: Admin;
   /** Of the administrator, for people's own kubectl. */
@@ -31,6 +33,13 @@ export interface Stage {
     readonly spec?: Partial<IamDatabase['spec']>;
   }): DatabaseManifest;
   stop(): Promise<void>;
+}
+
+export interface Replica extends OperatorProcess {
+  /** Name of its AWS session. */
+  readonly name: string;
+  /** How the API server's audit log names its token. */
+  readonly credentialID: string;
 }
 
 export interface DatabaseManifest {
@@ -82,33 +91,39 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     await applyNamespace(bed.kube, 'payments');
     if (admin.password !== undefined) await applyAdminSecret(bed, admin.username, admin.password);
 
-    const folder = bed.folder('operator');
-    const kubeconfig = `${folder}/admin.kubeconfig`;
+    const kubeconfig = `${bed.folder('admin')}/admin.kubeconfig`;
     await bed.kube.kubeconfig(kubeconfig);
-    const operatorConfig = `${folder}/operator.kubeconfig`;
-    const day = 86_400;
-    const token = await bed.kube.serviceAccountToken(operatorNamespace, operatorAccount, undefined, day);
-    await bed.kube.kubeconfig(operatorConfig, token);
-    const operator = operatorProcess({
-      children,
-      folder,
-      kubeconfig: operatorConfig,
-      env: { ...aws.environment(aws.createAccessKey(operatorRole)) },
-      settings: {
-        'operator-id': operatorID,
-        namespace: operatorNamespace,
-        'trust-store-url': bed.trustStore.url,
-        'allow-local-addresses': 'true',
-        'listen-address': '',
-        'log-level': 'debug',
-        ...settings,
-      },
-    });
+    const replica = async (name: string): Promise<Replica> => {
+      const own = bed.folder(name);
+      const operatorConfig = `${own}/operator.kubeconfig`;
+      const day = 86_400;
+      // A token and a session of its own, by which its calls can be told from those of another.
+      const token = await bed.kube.serviceAccountToken(operatorNamespace, operatorAccount, undefined, day);
+      await bed.kube.kubeconfig(operatorConfig, token);
+      const running = operatorProcess({
+        children,
+        folder: own,
+        kubeconfig: operatorConfig,
+        env: { ...aws.environment(aws.createAccessKey(operatorRole, { name })) },
+        settings: {
+          'operator-id': operatorID,
+          namespace: operatorNamespace,
+          'trust-store-url': bed.trustStore.url,
+          'allow-local-addresses': 'true',
+          'listen-address': '',
+          'log-level': 'debug',
+          ...settings,
+        },
+      });
+      return { ...running, name, credentialID: `JTI=${idOf(token)}` };
+    };
+    const operator = await replica('operator');
 
     return {
       bed,
       aws,
       operator,
+      replica,
       database,
       admin,
       kubeconfig,
@@ -119,6 +134,14 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     await stop();
     throw error;
   }
+}
+
+/** The `jti` of a ServiceAccount's token. */
+function idOf(token: string): string {
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as {
+    readonly jti?: string;
+  };
+  return claims.jti ?? '';
 }
 
 /** What the gate asks of AWS. */

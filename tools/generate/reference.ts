@@ -1,5 +1,5 @@
 // The reference pages: fields, conditions and reasons, settings, rights.
-import { conditionTypes, reasons } from '../../src/api/conditions.ts';
+import { conditionTypes, eventReasons, reasons } from '../../src/api/conditions.ts';
 import { databaseSchema } from '../../src/api/database-schema.ts';
 import { userSchema } from '../../src/api/user-schema.ts';
 import { settings } from '../../src/config.ts';
@@ -60,7 +60,7 @@ function fields(schema: Schema, prefix: string): readonly string[] {
 }
 
 const typeOf = (field: Schema) =>
-  field.enum?.join(' \\| ') ??
+  field.enum?.join(' | ') ??
   (field.type === 'array' ? `list of ${field.items?.type ?? 'values'}` : (field.type ?? ''));
 
 function notes(field: Schema): string {
@@ -70,12 +70,23 @@ function notes(field: Schema): string {
   return `${isPlain ? ` Default \`${JSON.stringify(field.default)}\`.` : ''}${rules}`;
 }
 
+const reasonTable = (list: Readonly<Record<string, { readonly means: string; readonly remedy: string }>>) =>
+  table(
+    ['reason', 'means', 'what to do'],
+    Object.entries(list).map(([reason, { means, remedy }]) => row(`\`${reason}\``, means, remedy)),
+  );
+
 function conditionsPage(): string {
   const conditions = Object.entries(conditionTypes).map(([type, means]) => row(`\`${type}\``, means));
-  const rows = Object.entries(reasons).map(([reason, { means, remedy }]) =>
-    row(`\`${reason}\``, means, remedy),
-  );
-  return `${head('Conditions and reasons')}${table(['condition', 'True means'], conditions)}\n${table(['reason', 'means', 'what to do'], rows)}`;
+  return `${head('Conditions and reasons')}${table(['condition', 'True means'], conditions)}
+## Reasons of conditions
+
+${reasonTable(reasons)}
+## Reasons of events
+
+An event has the reason of the condition whose change it tells, or one of these.
+
+${reasonTable(eventReasons)}`;
 }
 
 function configurationPage(): string {

@@ -56,6 +56,10 @@ export class Failure extends Error {
 /** Whatever was thrown, as a Failure. The unforeseen gets a fixed message, so that nothing unforeseen reaches a status. */
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
+  if (thrown instanceof Error && outOfTime.has(thrown.name)) {
+    const message = 'The pass ran out of time; the operator looks again.';
+    return new Failure('unavailable', 'Progressing', message, { cause: thrown });
+  }
   return new Failure(
     'unexpected',
     'InternalError',
@@ -65,3 +69,6 @@ export function asFailure(thrown: unknown): Failure {
     },
   );
 }
+
+/** Names of what signals are aborted with when time runs out. */
+const outOfTime: ReadonlySet<string> = new Set(['DeadlineExceeded', 'TimeoutError', 'AbortError']);

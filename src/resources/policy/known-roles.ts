@@ -6,7 +6,9 @@ import type { ListedPolicy, PolicyPort } from './port.ts';
 
 export interface KnownPolicy {
   readonly roleARN: string;
-  /** Database users that it lets in. */
+  /** What it allows to connect to. */
+  readonly arns: readonly string[];
+  /** The database users of those. */
   readonly usernames: readonly string[];
 }
 
@@ -31,7 +33,7 @@ async function knownPolicy(
   // A name that no tag can hold stands there as its hash: such a policy is found only through objects that name the role.
   if (roleARN === undefined || !isRole(roleARN)) return undefined;
   const { arns } = readDocument(await iam.document(policy, signal));
-  return { roleARN, usernames: arns.flatMap((arn) => parseDbUserARN(arn)?.username ?? []) };
+  return { roleARN, arns, usernames: arns.flatMap((arn) => parseDbUserARN(arn)?.username ?? []) };
 }
 
 function isRole(text: string): boolean {

@@ -119,22 +119,27 @@ function keepAt(
 interface Claims {
   readonly present: ReadonlySet<string>;
   readonly absent: ReadonlySet<string>;
-  readonly unknownUsernames: ReadonlySet<string>;
+  /** By user name: the exact ARNs of each whose database is known, undefined for one whose is not. */
+  readonly unknown: ReadonlyMap<string, readonly (readonly string[] | undefined)[]>;
 }
 
 function claimsOf({ contributions }: DesiredPolicy): Claims {
   const present = new Set<string>();
   const absent = new Set<string>();
-  const unknownUsernames = new Set<string>();
+  const unknown = new Map<string, (readonly string[] | undefined)[]>();
   for (const contribution of contributions) {
-    if (contribution.state === 'unknown') unknownUsernames.add(contribution.username);
+    const { username, arns } = contribution;
+    if (contribution.state === 'unknown') unknown.set(username, [...(unknown.get(username) ?? []), arns]);
     else for (const arn of contribution.arns) (contribution.state === 'present' ? present : absent).add(arn);
   }
-  return { present, absent, unknownUsernames };
+  return { present, absent, unknown };
 }
 
 function isClaimed(claims: Claims, arn: string): boolean {
-  return claims.present.has(arn) || claims.unknownUsernames.has(parseDbUserARN(arn)?.username ?? '');
+  if (claims.present.has(arn)) return true;
+  const unknown = claims.unknown.get(parseDbUserARN(arn)?.username ?? '') ?? [];
+  // The namesake on another server does not hold on to what another one leaves behind for good.
+  return unknown.some((own) => own === undefined || own.includes(arn) || !claims.absent.has(arn));
 }
 
 function keeps(desired: DesiredPolicy, claims: Claims, shard: ObservedShard, arn: string): boolean {

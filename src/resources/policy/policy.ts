@@ -9,7 +9,12 @@ export type Contribution =
   /** These exact rds-db ARNs of the user are allowed. */
   | { readonly state: 'present'; readonly username: string; readonly arns: readonly string[] }
   /** Suspended, not resolved, not judged: whatever stands for that user name stays as observed. */
-  | { readonly state: 'unknown'; readonly username: string }
+  | {
+      readonly state: 'unknown';
+      readonly username: string;
+      /** Its own ARNs, where its database is known: then it does not hold on to others that are absent. */
+      readonly arns?: readonly string[];
+    }
   /** Leaving, on evidence: these ARNs go even where the recorded scope is not ours today. */
   | { readonly state: 'absent'; readonly username: string; readonly arns: readonly string[] };
 

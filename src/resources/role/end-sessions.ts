@@ -3,7 +3,7 @@ import { Failure } from '../../reconcile/kernel/failure.ts';
 import { refusals } from './refusals.ts';
 import type { ObservedRole } from './role.ts';
 import { ownStates, statementsFor } from './sql.ts';
-import { closing, commit, explain, type Hand, isLockedOut, open, read, rollBack } from './transaction.ts';
+import { closing, explain, type Hand, read, transact } from './transaction.ts';
 
 /** A login that was under way when the role lost LOGIN may turn up after the first round. */
 const rounds = 3;
@@ -14,25 +14,17 @@ const pauseSeconds = 0.05;
 export async function endSessions(hand: Hand, before: ObservedRole): Promise<ObservedRole | undefined> {
   const { session, desired, server } = hand;
   const { username } = desired;
-  const statements = statementsFor(
-    [{ do: 'end sessions' }],
-    { username, comment: before.role?.comment ?? '' },
-    '',
-  );
+  const fenced = { username, comment: before.role?.comment ?? '' };
+  const statements = statementsFor([{ do: 'end sessions' }], fenced, '');
   for (let round = 1; round <= rounds; round += 1) {
-    const attempt = await open(session, statements, closing(desired));
+    // It takes part in the role for a moment, and must not be left so.
+    const attempt = await transact(session, [...statements, ...closing(hand, true)]);
     if (attempt.result === 'refused') {
       const { sqlState } = attempt.refusal;
       if (sqlState === ownStates.changed) return undefined;
       if (sqlState === ownStates.stillMember) throw refusals.cannotEndSessions(session.admin, username);
       throw explain({ server, session, username }, attempt.refusal, attempt.at);
     }
-    // It took part in the role for a moment, and must not be left so.
-    if (server.authentication === 'Secret' && isLockedOut(attempt.rows)) {
-      await rollBack(session);
-      throw refusals.adminWouldLoseLogin(session.admin);
-    }
-    await commit(session);
     const after = await lookUntilNone(hand);
     if (after !== undefined) return after;
   }

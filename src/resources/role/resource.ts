@@ -1,6 +1,5 @@
-// The role as a resource: observed in a batch, changed in as few round trips as is safe, ended in order.
+// The role as a resource: observed in a batch, changed in one round trip a transaction, ended in order.
 import type { Resource } from '../../reconcile/kernel/converge.ts';
-import type { Failure } from '../../reconcile/kernel/failure.ts';
 import { endSessions } from './end-sessions.ts';
 import { formatMark } from './mark.ts';
 import { questionOf, reading, roleIn } from './observe.ts';
@@ -9,39 +8,10 @@ import { oneLine, refusals } from './refusals.ts';
 import { gives, type DesiredRole, type ObservedRole, type RoleChange } from './role.ts';
 import type { RoleServer } from './server.ts';
 import { ownStates, readGuard, statementsFor } from './sql.ts';
-import {
-  closing,
-  commit,
-  explain,
-  type Hand,
-  isLockedOut,
-  must,
-  open,
-  read,
-  readOf,
-  rollBack,
-} from './transaction.ts';
+import { closing, explain, type Hand, isLockedOut, must, read, readOf, transact } from './transaction.ts';
 
 export { rehearse } from './rehearsal.ts';
 export type { RoleServer } from './server.ts';
-
-/** The object that a role's mark names, if this operator wrote it; undefined where there is no role or no such mark. */
-export async function readMark(
-  server: RoleServer,
-  username: string,
-  operatorID: string,
-  signal: AbortSignal,
-): Promise<{ readonly namespace: string; readonly name: string } | undefined> {
-  const question = { username, groups: [], databases: [], ending: false };
-  const mark = roleIn(await server.ask(reading, question, signal)).role?.mark;
-  return mark?.operatorID === operatorID ? { namespace: mark.namespace, name: mark.name } : undefined;
-}
-
-/** What hangs on a role that could not be dropped, as a sentence; undefined where it is gone. */
-export function whyKept({ role }: ObservedRole): string | undefined {
-  if (role?.heldBy === undefined) return undefined;
-  return `The role was kept, without login and rds_iam, because something hangs on it: ${oneLine(role.heldBy)}. Hand that over (REASSIGN OWNED, REVOKE), then DROP ROLE.`;
-}
 
 export function roleResource(server: RoleServer): Resource<DesiredRole, ObservedRole, RoleChange> {
   return {
@@ -61,46 +31,52 @@ export function roleResource(server: RoleServer): Resource<DesiredRole, Observed
   };
 }
 
+/** The object that a role's mark names, if this operator wrote it; undefined where there is no role or no such mark. */
+export async function readMark(
+  server: RoleServer,
+  username: string,
+  operatorID: string,
+  signal: AbortSignal,
+): Promise<{ readonly namespace: string; readonly name: string } | undefined> {
+  const question = { username, groups: [], databases: [], ending: false };
+  const mark = roleIn(await server.ask(reading, question, signal)).role?.mark;
+  return mark?.operatorID === operatorID ? { namespace: mark.namespace, name: mark.name } : undefined;
+}
+
+/** What hangs on a role that could not be dropped, as a sentence; undefined where it is gone. */
+export function whyKept({ role }: ObservedRole): string | undefined {
+  if (role?.heldBy === undefined) return undefined;
+  return `The role was kept, without login and rds_iam, because something hangs on it: ${oneLine(role.heldBy)}. Hand that over (REASSIGN OWNED, REVOKE), then DROP ROLE.`;
+}
+
 type Step = readonly RoleChange[];
 
 /** One transaction; answers with its closing read, or undefined when the role changed under our hands. */
 async function take(hand: Hand, step: Step, before: ObservedRole): Promise<ObservedRole | undefined> {
   const { session, desired, server } = hand;
   if (step.some((change) => change.do === 'end sessions')) return await endSessions(hand, before);
-  const attempt = await open(session, statementsOf(step, desired, before), closing(desired));
+  const attempt = await transact(session, [
+    ...statementsOf(step, desired, before),
+    ...closing(hand, step.some(gives)),
+  ]);
   if (attempt.result === 'refused') {
     const { refusal, at } = attempt;
-    if (wasOvertaken(refusal.sqlState)) return undefined;
-    if (at?.needs === 'grant connect' && refusal.sqlState === '42501') {
-      return await withoutConnects(hand, step, before, at.database);
-    }
+    const isOvertaken = wasOvertaken(refusal.sqlState) || (at === undefined && refusal.sqlState === '22012');
+    if (isOvertaken || at?.needs === 'an ordinary group') return undefined;
+    if (at?.needs === 'grant connect') return await withoutConnects(hand, step, before, at.database);
     if (refusal.sqlState === '2BP01') return await keepDisabled(hand, refusal.detail);
     throw explain({ ...hand, username: desired.username }, refusal, at);
   }
   const after = readOf(attempt.rows);
-  if (!step.some(gives)) {
-    await commit(session);
-    return after;
-  }
-  const against = objection(hand, step, after, isLockedOut(attempt.rows));
-  if (against !== undefined) {
-    await rollBack(session);
-    throw against;
-  }
-  const unheld = ungranted(step, after);
-  if (unheld !== undefined) {
-    await rollBack(session);
-    return await withoutConnects(hand, step, before, unheld);
-  }
-  await commit(session);
-  if (server.authentication === 'Secret') await makeSure(hand, step, after);
+  if (server.authentication === 'Secret' && step.some(gives)) await makeSure(hand, step, after);
   return after;
 }
 
-function statementsOf(step: Step, { username }: DesiredRole, { role }: ObservedRole) {
+function statementsOf(step: Step, desired: DesiredRole, { role }: ObservedRole) {
   const mark = step.find((change) => change.do === 'mark')?.mark;
   const comment = mark === undefined ? (role?.comment ?? '') : formatMark(mark);
-  return statementsFor(step, { username, comment: role?.comment }, comment);
+  const named = desired.ensure === 'present' ? desired.literallyAllowedGroups : [];
+  return statementsFor(step, { username: desired.username, comment: role?.comment, named }, comment);
 }
 
 /** The mark is another one, the role is there already, in use again, or reached by somebody: to be looked at anew. */
@@ -109,32 +85,6 @@ const wasOvertaken = (sqlState: string) =>
   sqlState === ownStates.sessionsRemain ||
   sqlState === ownStates.wouldLockOut ||
   sqlState === '42710';
-
-/** What speaks against committing: the plan is asked about the closing read, as the world went on since the observation. */
-function objection(
-  { desired, server }: Hand,
-  step: Step,
-  after: ObservedRole,
-  lockedOut: boolean,
-): Failure | undefined {
-  if (lockedOut && server.authentication === 'Secret') return refusals.adminWouldLoseLogin(after.admin);
-  const rest = planRole(desired, after);
-  if ('refused' in rest) return rest.refused;
-  const granted = grantedGroups(step);
-  const dangerous = new Set(rest.map((change) => change.do === 'revoke group' && change.group));
-  const group = granted.find((name) => dangerous.has(name));
-  return group === undefined ? undefined : refusals.privilegedGroup(group, [group]);
-}
-
-const grantedGroups = (step: Step) =>
-  step.flatMap((change) => (change.do === 'grant group' ? [change.group] : []));
-
-/** GRANT CONNECT by somebody who may not grant it only warns: a database that it left without CONNECT. */
-function ungranted(step: Step, after: ObservedRole): string | undefined {
-  return step
-    .flatMap((change) => (change.do === 'grant connect' ? [change.database] : []))
-    .find((database) => after.databases.find((facts) => facts.database === database)?.held !== true);
-}
 
 /** Everything but CONNECT, so that the mark says nothing untrue and the rest works; then the failure. */
 async function withoutConnects(
@@ -163,7 +113,7 @@ async function withoutConnects(
  * admin a member, which neither transaction could see. Then what we granted goes again.
  */
 async function makeSure({ session, desired }: Hand, step: Step, after: ObservedRole): Promise<void> {
-  const groups = grantedGroups(step);
+  const groups = step.flatMap((change) => (change.do === 'grant group' ? [change.group] : []));
   const gaveIam = step.some((change) => change.do === 'grant rds_iam');
   if (!gaveIam && groups.length === 0) return;
   if (!isLockedOut(must(await session.run('read', readGuard)))) return;
@@ -175,13 +125,11 @@ async function makeSure({ session, desired }: Hand, step: Step, after: ObservedR
     ...groups.map((group): RoleChange => ({ do: 'revoke group', group, ifPossible: false })),
   ];
   const fenced = { username: desired.username, comment: role.comment };
-  const attempt = await open(
+  const undone = await transact(
     session,
     statementsFor(undo, fenced, formatMark({ ...role.mark, groups: left })),
-    readGuard,
   );
-  if (attempt.result === 'refused') throw attempt.refusal.failure;
-  await commit(session);
+  if (undone.result === 'refused') throw undone.refusal.failure;
   throw refusals.adminNearlyLostLogin(after.admin, desired.username);
 }
 

@@ -1,4 +1,6 @@
 // Changes as statements: quoting, the transaction around them, and the guard against lock-outs.
+import { checkPower } from './power.ts';
+import { identifier, literal } from './quote.ts';
 import type { RoleChange } from './role.ts';
 
 /** What a statement needs of the admin, for the message when the server refuses it. */
@@ -8,6 +10,9 @@ export type Needs =
   | { readonly needs: 'administer the role' }
   | { readonly needs: 'grant'; readonly group: string }
   | { readonly needs: 'grant connect'; readonly database: string }
+  /** Checks of our own, which fail by a division by zero. */
+  | { readonly needs: 'an ordinary group' }
+  | { readonly needs: 'the admin to keep its login' }
   | { readonly needs: 'end sessions' };
 
 export type Statement = Needs & { readonly sql: string };
@@ -22,23 +27,12 @@ export const ownStates = {
   wouldLockOut: 'IA004',
 } as const;
 
-/** Doubled quotes are all that can end a quoted identifier; NUL cannot be sent at all. */
-export function identifier(name: string): string {
-  if (name === '' || name.includes('\0')) throw new Error('not a PostgreSQL identifier');
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** With a backslash in it as E'', so that it means the same whatever standard_conforming_strings says. */
-export function literal(text: string): string {
-  if (text.includes('\0')) throw new Error('not a PostgreSQL string');
-  const quoted = `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
-  return text.includes('\\') ? `E${quoted}` : quoted;
-}
-
 export const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 
 const free = (sql: string): Statement => ({ needs: 'nothing', sql });
 const administer = (sql: string): Statement => ({ needs: 'administer the role', sql });
+/** Fails with 22012 unless the condition holds: the cheapest way to end a transaction from within a script. */
+const insist = (condition: string) => `SELECT 1 / CASE WHEN ${condition} THEN 1 ELSE 0 END`;
 const plpgsql = (body: string) => `DO LANGUAGE plpgsql ${literal(body)}`;
 
 /**
@@ -63,6 +57,8 @@ function fence(username: string, comment: string): Statement {
 
 export interface Fenced {
   readonly username: string;
+  /** Groups that may own something or be a `pg_*`, as the owner of the database names them. */
+  readonly named?: readonly string[];
   /** As observed; undefined where the role is to be created. */
   readonly comment: string | undefined;
 }
@@ -74,7 +70,7 @@ export interface Fenced {
  */
 export function statementsFor(
   changes: readonly RoleChange[],
-  { username, comment }: Fenced,
+  { username, comment, named = [] }: Fenced,
   mark: string,
 ): Statement[] {
   const databases = changes.flatMap((change) =>
@@ -89,15 +85,15 @@ export function statementsFor(
     ...(comment !== undefined && changes.some((change) => change.do === 'grant rds_iam')
       ? [free(plpgsql(spare(username)))]
       : []),
-    ...creation.flatMap((change) => statements(change, username)),
+    ...creation.flatMap((change) => statements(change, username, named)),
     ...(creation.length > 0 || changes.some((change) => change.do !== 'drop' && change.do !== 'end sessions')
       ? [administer(`COMMENT ON ROLE ${identifier(username)} IS ${literal(mark)}`)]
       : []),
-    ...others.flatMap((change) => statements(change, username)),
+    ...others.flatMap((change) => statements(change, username, named)),
   ];
 }
 
-function statements(change: RoleChange, username: string): readonly Statement[] {
+function statements(change: RoleChange, username: string, named: readonly string[]): readonly Statement[] {
   const user = identifier(username);
   switch (change.do) {
     case 'create':
@@ -115,8 +111,13 @@ function statements(change: RoleChange, username: string): readonly Statement[] 
       return [administer(`ALTER ROLE ${user} CONNECTION LIMIT ${Math.trunc(change.limit)}`)];
     case 'grant rds_iam':
       return [{ needs: 'grant', group: 'rds_iam', sql: `GRANT rds_iam TO ${user}` }];
-    case 'grant group':
-      return [{ needs: 'grant', group: change.group, sql: `GRANT ${identifier(change.group)} TO ${user}` }];
+    case 'grant group': {
+      const { group } = change;
+      return [
+        { needs: 'an ordinary group', sql: checkPower(group, named.includes(group)) },
+        { needs: 'grant', group, sql: `GRANT ${identifier(group)} TO ${user}` },
+      ];
+    }
     case 'revoke group': {
       const sql = `REVOKE ${identifier(change.group)} FROM ${user}`;
       return change.ifPossible ? [free(ifPossible(sql))] : [{ needs: 'grant', group: change.group, sql }];
@@ -124,7 +125,12 @@ function statements(change: RoleChange, username: string): readonly Statement[] 
     case 'grant connect': {
       const { database } = change;
       const sql = `GRANT CONNECT ON DATABASE ${identifier(database)} TO ${user}`;
-      return [{ needs: 'grant connect', database, sql }];
+      // Who may not grant it is only warned.
+      const held = `has_database_privilege(${literal(username)}, ${literal(database)}, 'CONNECT')`;
+      return [
+        { needs: 'grant connect', database, sql },
+        { needs: 'grant connect', database, sql: insist(held) },
+      ];
     }
     case 'revoke connect':
       return [free(ifPossible(`REVOKE CONNECT ON DATABASE ${identifier(change.database)} FROM ${user}`))];
@@ -188,6 +194,9 @@ const unused = (username: string) => `BEGIN
  * Whether who logged in is a member of rds_iam, however indirectly; `current_user` might be somebody else. A server
  * without rds_iam locks nobody out.
  */
-export const readGuard = `SELECT COALESCE((
+const isLockedOut = `COALESCE((
   SELECT pg_has_role(session_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'
-), false) AS locked_out`;
+), false)`;
+export const readGuard = `SELECT ${isLockedOut} AS locked_out`;
+/** The last statement before COMMIT of whatever grants something, for an admin that logs in by password. */
+export const guard: Statement = { needs: 'the admin to keep its login', sql: insist(`NOT ${isLockedOut}`) };

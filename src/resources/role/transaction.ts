@@ -4,7 +4,7 @@ import { questionOf, reading, roleIn } from './observe.ts';
 import { refusals } from './refusals.ts';
 import type { DesiredRole, ObservedRole } from './role.ts';
 import type { Answer, RoleServer, Row, ServerRefusal, Session } from './server.ts';
-import { begin, readGuard, type Statement } from './sql.ts';
+import { begin, guard, type Statement } from './sql.ts';
 
 /** What every step has in hand. */
 export interface Hand {
@@ -17,9 +17,8 @@ export interface Hand {
 export type Asker = Pick<Hand, 'server' | 'session'> & { readonly username: string };
 
 export type Attempt =
-  /** Open: to be committed or rolled back. With all rows. */
-  | { readonly result: 'open'; readonly rows: readonly Row[] }
-  /** Rolled back; undefined where the second look found nothing wrong any more. */
+  | { readonly result: 'committed'; readonly rows: readonly Row[] }
+  /** Rolled back; `at` is undefined where a second look found nothing wrong any more. */
   | { readonly result: 'refused'; readonly refusal: ServerRefusal; readonly at: Statement | undefined };
 
 /**
@@ -29,16 +28,12 @@ export type Attempt =
 const passing = new Set(['XX000', '40P01', '40001', '23505']);
 const attempts = 3;
 
-/** In one round trip, more only after a refusal. `last` reads. */
-export async function open(
-  session: Session,
-  statements: readonly Statement[],
-  last: string,
-): Promise<Attempt> {
-  const script = [begin, ...statements.map(({ sql }) => sql), last].join(';\n');
+/** One round trip from BEGIN to COMMIT, more only after a refusal. Grants lock what others grant, too: no waiting in between. */
+export async function transact(session: Session, statements: readonly Statement[]): Promise<Attempt> {
+  const script = [begin, ...statements.map(({ sql }) => sql), 'COMMIT'].join(';\n');
   for (let attempt = 1; ; attempt += 1) {
     const answer = await session.run('write', script, reading.preparation);
-    if ('rows' in answer) return { result: 'open', rows: answer.rows };
+    if ('rows' in answer) return { result: 'committed', rows: answer.rows };
     await rollBack(session);
     const { refused } = answer;
     if (passing.has(refused.sqlState) && attempt < attempts) continue;
@@ -47,17 +42,15 @@ export async function open(
   }
 }
 
-export async function commit(session: Session): Promise<void> {
-  must(await session.run('read', 'COMMIT'));
-}
-
 export async function rollBack(session: Session): Promise<void> {
   must(await session.run('read', 'ROLLBACK'));
 }
 
-/** The closing read, and the guard: the last statement before COMMIT. */
-export const closing = (desired: DesiredRole): string =>
-  `${reading.ask([questionOf(desired)])};\n${readGuard}`;
+/** The closing read, and after it the guard where one is needed. */
+export function closing({ desired, server }: Hand, isGiving: boolean): readonly Statement[] {
+  const read: Statement = { needs: 'nothing', sql: reading.ask([questionOf(desired)]) };
+  return isGiving && server.authentication === 'Secret' ? [read, guard] : [read];
+}
 
 /** What there is now, outside of a transaction; after `wait`, where given. */
 export async function read(session: Session, desired: DesiredRole, wait = ''): Promise<ObservedRole> {
@@ -79,7 +72,7 @@ export function must(answer: Answer): readonly Row[] {
 }
 
 /** Refusals whose meaning depends on the statement; the server does not say which one of a script it was. */
-const isTold = (sqlState: string) => ['42501', '42704', '0LP01', '3D000'].includes(sqlState);
+const isTold = (sqlState: string) => ['42501', '42704', '0LP01', '3D000', '22012'].includes(sqlState);
 
 /** The same again one by one, and rolled back in any case. */
 async function findRefused(
@@ -106,6 +99,7 @@ export function explain(
   at: Statement | undefined,
 ): Failure {
   if (at === undefined) return failure;
+  if (at.needs === 'the admin to keep its login') return refusals.adminWouldLoseLogin(asker.session.admin);
   if (sqlState === '42501') return denied(asker, at) ?? failure;
   if (at.needs === 'grant' && sqlState === '42704') {
     return at.group === 'rds_iam' ? refusals.noRdsIam() : refusals.groupNotFound(at.group);
@@ -121,6 +115,8 @@ export function explain(
 function denied({ session, server, username }: Asker, at: Statement): Failure | undefined {
   switch (at.needs) {
     case 'nothing':
+    case 'an ordinary group':
+    case 'the admin to keep its login':
       return undefined;
     case 'create roles':
       return refusals.missingCreateRole(session.admin);

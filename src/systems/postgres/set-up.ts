@@ -35,7 +35,7 @@ export async function setUp(client: Client, username: string, limits: Limits): P
     SET lock_timeout = ${Math.ceil(limits.lockMs)};
     SET idle_in_transaction_session_timeout = ${Math.ceil(idleMs)};
     SELECT set_config(name, value, false) FROM pg_settings
-      JOIN (VALUES ('jit', 'off'), ('plan_cache_mode', 'force_generic_plan')) wanted(name, value) USING (name);
+      JOIN (VALUES ('jit', 'off'), ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off')) wanted(name, value) USING (name);
     SELECT session_user AS session, current_user AS current, current_setting('server_version') AS version,
       current_setting('transaction_read_only') = 'on' AS readonly`;
   const results = (await client.query(script)) as unknown as readonly { readonly rows: readonly Found[] }[];
