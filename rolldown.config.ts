@@ -23,16 +23,26 @@ const inAscii: Plugin = {
   // After the minifier, which would undo it.
   generateBundle: (_options, bundle) => {
     for (const chunk of Object.values(bundle)) {
-      if (chunk.type === 'chunk') chunk.code = chunk.code.replaceAll(/[^\u0000-\u007f]/g, escaped);
+      if (chunk.type === 'chunk') chunk.code = chunk.code.replaceAll(/[^\p{ASCII}]/gu, escaped);
     }
   },
 };
-const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+const escaped = (char: string) =>
+  char
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
 
 export default defineConfig({
   input: { operator: 'src/main.ts' },
   platform: 'node',
-  output: { dir: 'dist', format: 'esm', entryFileNames: '[name].mjs', minify: { compress: true, mangle: false }, sourcemap: false },
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    entryFileNames: '[name].mjs',
+    minify: { compress: true, mangle: false },
+    sourcemap: false,
+  },
   // The client's modules say nothing of side effects and have none.
   treeshake: { moduleSideEffects: (id) => !id.includes('@kubernetes/client-node/dist/') },
   plugins: [withoutGeneratedModels, inAscii],

@@ -16,7 +16,6 @@ export const labels = {
   kind: `${group}/kind`,
 } as const;
 export const managedByValue = 'iamdb-operator';
-export const fieldManager = 'iamdb-operator';
 
 export const annotations = {
   /** On a ConfigMap of ours: uid of the IamDatabaseUser it belongs to. */

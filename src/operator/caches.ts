@@ -61,11 +61,11 @@ export function createCaches(options: {
   const { transport, operatorID, timing, report } = options;
   const reflectors: Reflector[] = [];
 
-  const store = <T extends KubeObject, I extends string = never>(indexes: IndexFunctions<T, I>) =>
+  const store = <T extends KubeObject, I extends string>(indexes: IndexFunctions<T, I>) =>
     createStore<T, I>({ indexes, report });
   const reflect = <T extends KubeObject>(
     kind: ResourceDescriptor,
-    into: Store<T, never> | Store<T, string>,
+    into: Store<T> | Store<T, string>,
     onChange: (change: Change<T>, initial: boolean) => void,
     scope: Scope = {},
   ) => {
@@ -83,14 +83,14 @@ export function createCaches(options: {
     reflector.start();
   };
 
-  const databases = store<IamDatabase>({});
+  const databases = store<IamDatabase, never>({});
   const users = store<IamDatabaseUser, 'database' | 'username' | 'namespace' | 'principal'>({
     database: ({ spec }) => [spec.databaseRef.name],
     username: ({ spec }) => [spec.username],
     namespace: ({ metadata }) => [metadata.namespace],
     principal: ({ spec }) => spec.principals.map(({ roleARN }) => roleARN),
   });
-  const namespaces = store<NamespaceObject>({});
+  const namespaces = store<NamespaceObject, never>({});
   const configMaps = store<ConfigMapObject, 'owner'>({
     owner: ({ metadata }) => {
       const uid = metadata.annotations?.[annotations.ownerUID];

@@ -5,6 +5,7 @@ import type { Controller } from '../controller/controller.ts';
 import type { Change } from '../controller/store.ts';
 import type { Priority } from '../controller/work-queue.ts';
 import { keyOf, trustBundleName } from '../reconcile/names.ts';
+import { sameStatus } from '../reconcile/status.ts';
 import type { World } from '../reconcile/world.ts';
 import type { Caches, Handlers } from './caches.ts';
 
@@ -107,6 +108,4 @@ function priorityOf(change: Change<{ readonly metadata: Metadata }>, initial: bo
 interface Labelled {
   readonly metadata: { readonly labels?: Readonly<Record<string, string>> };
 }
-const sameLabels = (a: Labelled, b: Labelled) =>
-  JSON.stringify(Object.entries(a.metadata.labels ?? {}).toSorted()) ===
-  JSON.stringify(Object.entries(b.metadata.labels ?? {}).toSorted());
+const sameLabels = (a: Labelled, b: Labelled) => sameStatus(a.metadata.labels ?? {}, b.metadata.labels ?? {});

@@ -66,8 +66,8 @@ describe('imports point inwards', () => {
 
   it('only systems import an SDK; the operator creates clients and a kubeconfig', () => {
     const outside = sources.filter(({ file }) => !file.startsWith('src/systems/'));
-    const clients = ['src/operator/aws.ts', 'src/operator/operator.ts'];
-    expect(wrong(outside, (imported, from) => !sdk.test(imported) || clients.includes(from))).toEqual([]);
+    const clients = new Set(['src/operator/aws.ts', 'src/operator/operator.ts']);
+    expect(wrong(outside, (imported, from) => !sdk.test(imported) || clients.has(from))).toEqual([]);
   });
 
   it('systems know ports, never how things are composed', () => {

@@ -186,7 +186,7 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
       return `arn:${partition}:iam::${accountId}:oidc-provider/${provider.issuer.replace('https://', '')}`;
     },
     lookupCredential,
-    issuedCredentials: credentials.all,
+    issuedCredentials: () => credentials.all(),
     authorize: ({ principal, sessionPolicy, action, resource }) =>
       decide(
         history.visible(),

@@ -53,8 +53,7 @@ async function applyExamples({ bed, database }: Stage): Promise<IamDatabaseUser>
   progress.step('applying examples/database.yaml and examples/user.yaml');
   for (const manifest of manifestsIn('examples/database.yaml')) {
     const connectTo = { host: '127.0.0.1', port: database.gate.port };
-    const { spec } = manifest as unknown as { readonly spec: object };
-    await apply(bed.kube, { ...manifest, ...{ spec: { ...spec, connectTo } } });
+    await apply(bed.kube, { ...manifest, spec: { ...manifest.spec, connectTo } });
   }
   const [user] = manifestsIn('examples/user.yaml');
   if (user === undefined) throw new Error('examples/user.yaml is empty');

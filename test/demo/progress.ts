@@ -19,7 +19,7 @@ export function createProgress(): Progress {
       done();
       step = { text, began: performance.now() };
       // What takes long is announced, not only reported.
-      if (process.stderr.isTTY !== true) console.error(`            ${text} ...`);
+      if (!process.stderr.isTTY) console.error(`            ${text} ...`);
     },
   };
 }

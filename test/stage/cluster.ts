@@ -13,6 +13,8 @@ interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly spec?: object;
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 const plurals: Readonly<Record<string, string>> = {

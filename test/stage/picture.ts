@@ -30,7 +30,7 @@ export async function picture({ aws, database, bed }: Stage, uid = '') {
     policies: [...policies.values()]
       .map(({ arn, tags, defaultVersionId, versions }) => ({
         arn,
-        tags: [...tags].toSorted(),
+        tags: [...tags].toSorted(([a], [b]) => (a < b ? -1 : 1)),
         document: versions.find(({ id }) => id === defaultVersionId)?.document,
       }))
       .toSorted((a, b) => (a.arn < b.arn ? -1 : 1)),

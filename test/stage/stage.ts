@@ -176,7 +176,7 @@ async function applyAdminSecret(bed: Bed, username: string, password: string): P
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name: 'orders-admin', namespace: operatorNamespace },
-    ...{ data: { username: base64(username), password: base64(password) } },
+    data: { username: base64(username), password: base64(password) },
   });
 }
 

@@ -213,6 +213,22 @@ test('leadership is asked for when a connection is free, not when the write bega
   expect(server.requests).toHaveLength(1);
 });
 
+test('leadership is asked for again once the connection is open', async () => {
+  server.put('ada');
+  let asked = 0;
+  const objects = users({
+    beforeWrite: () => {
+      asked += 1;
+      // Lost while the connection was being opened.
+      if (asked === 2) throw new Error('not the leader');
+    },
+  });
+  await expect(objects.mergePatch(ada, {}, { signal: never })).rejects.toThrow('not the leader');
+  expect(server.requests).toEqual([]);
+  await objects.mergePatch(ada, {}, { signal: never });
+  expect(server.requests.map(({ method }) => method)).toEqual(['PATCH']);
+});
+
 test('a waiting lease request is not held up by a pile of other requests', async () => {
   const transport = connect({
     kubeConfig: server.kubeConfig,

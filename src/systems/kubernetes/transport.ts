@@ -63,8 +63,8 @@ export interface ConnectOptions {
   /** Called for each answer or failure, with a watch at its first answer. Must not throw. */
   readonly onRequest?: (record: RequestRecord) => void;
   /**
-   * Called right before each write is given to a free connection; what it throws reaches the caller, and nothing is sent.
-   * This is where leadership is checked.
+   * Called before each write once a connection is free for it, and again when that is open and nothing is left but to
+   * send; what it throws reaches the caller, and nothing is sent. This is where leadership is checked.
    */
   readonly beforeWrite?: (write: {
     readonly method: Method;
@@ -112,8 +112,11 @@ export function connect(options: ConnectOptions): KubeTransport {
     const startedAt = performance.now();
     let status = 0;
     try {
-      const dispatcher = dispatcherFor(lane, identity);
-      if (method !== 'GET' && lane !== 'lease') options.beforeWrite?.({ method, resource, path });
+      const isWrite = method !== 'GET' && lane !== 'lease';
+      const mayWrite = () => options.beforeWrite?.({ method, resource, path });
+      if (isWrite) mayWrite();
+      const connections = dispatcherFor(lane, identity);
+      const dispatcher = isWrite ? connections.compose(onceMore(mayWrite)) : connections;
       const answer = await dispatcher.request({
         origin: server.origin,
         path: basePath + path + queryString(request.query),
@@ -225,6 +228,29 @@ export function connect(options: ConnectOptions): KubeTransport {
     },
   };
 }
+
+/** Asks again when the connection is open, with nothing in between but the sending: opening one takes seconds at worst. */
+const onceMore =
+  (mayWrite: () => void): Dispatcher.DispatcherComposeInterceptor =>
+  (dispatch) =>
+  (request, handler) =>
+    dispatch(request, {
+      onRequestStart: (controller, context) => {
+        try {
+          mayWrite();
+        } catch (error) {
+          controller.abort(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
+        handler.onRequestStart?.(controller, context);
+      },
+      onRequestUpgrade: (...told) => handler.onRequestUpgrade?.(...told),
+      onResponseStarted: () => handler.onResponseStarted?.(),
+      onResponseStart: (...told) => handler.onResponseStart?.(...told),
+      onResponseData: (...told) => handler.onResponseData?.(...told),
+      onResponseEnd: (...told) => handler.onResponseEnd?.(...told),
+      onResponseError: (...told) => handler.onResponseError?.(...told),
+    });
 
 function asError({ status, headers, body }: KubeAnswer): KubeError {
   const retryAfter = headers['retry-after'];
