@@ -2,7 +2,7 @@
 import { labels, managedByValue } from '../api/names.ts';
 import type { Store } from '../controller/store.ts';
 import { Failure } from '../reconcile/kernel/failure.ts';
-import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../resources/connection/config-map.ts';
+import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../reconcile/kernel/config-map.ts';
 import { orKubeFailure } from '../systems/kubernetes/failures.ts';
 import { isConflict } from '../systems/kubernetes/kube-error.ts';
 import type { KubeObjects } from '../systems/kubernetes/objects.ts';

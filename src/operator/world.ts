@@ -6,7 +6,7 @@ import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
 import type { NamespaceFacts } from '../reconcile/allow.ts';
 import type { World } from '../reconcile/world.ts';
 import { verifyAccess } from '../resources/access/access.ts';
-import type { ConfigMaps } from '../resources/connection/config-map.ts';
+import type { ConfigMaps } from '../reconcile/kernel/config-map.ts';
 import { connectionResource } from '../resources/connection/resource.ts';
 import { dbUserARN } from '../resources/policy/arn.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';

@@ -2,7 +2,7 @@
 import { annotations, apiVersion, group, labels, managedByValue } from '../../api/names.ts';
 import type { Plan } from '../../reconcile/kernel/converge.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
-import type { KeptConfigMap, NewConfigMap, OwnerReference } from './config-map.ts';
+import type { KeptConfigMap, NewConfigMap, OwnerReference } from '../../reconcile/kernel/config-map.ts';
 
 interface ConnectionIdentity {
   readonly namespace: string;

@@ -1,6 +1,6 @@
 // Keeps the ConfigMap that tells one user's applications how to connect.
 import type { Resource } from '../../reconcile/kernel/converge.ts';
-import type { ConfigMaps } from './config-map.ts';
+import type { ConfigMaps } from '../../reconcile/kernel/config-map.ts';
 import {
   type ConnectionChange,
   type DesiredConnection,

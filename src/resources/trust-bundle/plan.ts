@@ -2,7 +2,7 @@
 import { group, labels, managedByValue } from '../../api/names.ts';
 import type { Plan } from '../../reconcile/kernel/converge.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
-import type { KeptConfigMap, NewConfigMap } from './config-map.ts';
+import type { KeptConfigMap, NewConfigMap } from '../../reconcile/kernel/config-map.ts';
 import { parseRoots, type Root, rootsWithin, uniteRoots, writeRoots } from './roots.ts';
 
 /** What one user asks of the bundle; `unknown` keeps what is there. */

@@ -1,6 +1,6 @@
 // Keeps the ConfigMap with a region's certificate authorities.
 import type { Resource } from '../../reconcile/kernel/converge.ts';
-import type { ConfigMaps } from './config-map.ts';
+import type { ConfigMaps } from '../../reconcile/kernel/config-map.ts';
 import {
   type DesiredTrustBundle,
   type ObservedTrustBundle,

@@ -1,4 +1,4 @@
-// The port over which a trust bundle's ConfigMap is kept.
+// The port over which ConfigMaps are kept: a connection for one user, a trust bundle for many.
 
 export interface KeptConfigMap {
   readonly uid: string;
