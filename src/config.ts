@@ -101,6 +101,11 @@ export const settings = {
     type: 'string',
     default: ':8080',
     sentence: 'Address of health and metrics; empty for none.',
+    form: {
+      pattern:
+        /^(?:|(?:[^\s:[\]]*|\[[0-9a-fA-F:.]+\]):(?:6553[0-5]|655[0-2]\d|65[0-4]\d{2}|6[0-4]\d{3}|[1-5]\d{4}|\d{1,4}))$/,
+      takes: 'host:port, [IPv6 address]:port, :port for every address, or nothing',
+    },
     helm: 'listenAddress',
   },
   'log-level': {

@@ -1,4 +1,8 @@
 // Runs the operator until it is told to stop or loses its lease.
+//
+// What is wrong in the process's own settings ends it at once, with 1 and one sentence on stderr: waiting mends nothing.
+// What may come by itself (the API server, rights, CRDs) is waited for, told in the log with its remedy, and /readyz says
+// 503 meanwhile, so that a rollout stops. Only without --operator-id it ends, as it could not even name itself.
 import { ConfigError, readConfig } from './config.ts';
 import { createLog } from './ops/log.ts';
 import { createMetrics } from './ops/metrics.ts';
@@ -39,9 +43,12 @@ async function main(): Promise<void> {
   }
 
   if (config['listen-address'] !== '') {
-    await serveOps(config['listen-address'], metrics.registry, {
-      isReady: () => operator?.isReady() === true,
-    });
+    const address = config['listen-address'];
+    await serveOps(address, metrics.registry, { isReady: () => operator?.isReady() === true }).catch(
+      (cause: unknown) => {
+        throw new Error(`--listen-address=${address} cannot be used: ${messageOf(cause)}`, { cause });
+      },
+    );
   }
   operator = await startOperator({
     config,
@@ -58,7 +65,12 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(error instanceof ConfigError ? message : `the operator could not start: ${message}`);
+  console.error(
+    error instanceof ConfigError ? error.message : `the operator could not start: ${messageOf(error)}`,
+  );
   process.exit(1);
 });
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

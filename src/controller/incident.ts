@@ -19,6 +19,8 @@ export interface Incident {
   readonly error?: unknown;
   /** How long until the next try, where there is one. */
   readonly waitMs?: number;
+  /** What a person has to do about it, where only that helps. */
+  readonly remedy?: string;
 }
 
 /** Must not throw and must not block. */

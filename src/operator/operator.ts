@@ -9,6 +9,7 @@ import type { Config } from '../config.ts';
 import { systemClock } from '../controller/clock.ts';
 import { type Controller, createController } from '../controller/controller.ts';
 import { createEventRecorder } from '../controller/events.ts';
+import type { Report } from '../controller/incident.ts';
 import { createElection, type Election } from '../controller/leader.ts';
 import { defaultTiming, scaleTiming } from '../controller/timing.ts';
 import type { Metrics } from '../ops/metrics.ts';
@@ -20,6 +21,7 @@ import { reconcileUser } from '../reconcile/user.ts';
 import { eventSink } from '../systems/kubernetes/event-sink.ts';
 import { leasePort } from '../systems/kubernetes/lease.ts';
 import { objectsOf } from '../systems/kubernetes/objects.ts';
+import { remedyFor } from '../systems/kubernetes/remedy.ts';
 import { kinds } from '../systems/kubernetes/resource.ts';
 import { connect } from '../systems/kubernetes/transport.ts';
 import { awsSystems } from './aws.ts';
@@ -53,7 +55,11 @@ export async function startOperator(options: {
 }): Promise<Operator> {
   const { config, kubeConfig, log, metrics, signal } = options;
   const timing = scaleTiming(defaultTiming, config['time-scale']);
-  const report = log.incident;
+  const server = kubeConfig.getCurrentCluster()?.server ?? '';
+  const report: Report = (incident) => {
+    const remedy = remedyFor(incident.error, server);
+    log.incident(remedy === undefined ? incident : { ...incident, remedy });
+  };
   let election: Election | undefined;
   // Right before each write: a leader that was paused must not write late.
   const beforeWrite = () => {
@@ -68,7 +74,7 @@ export async function startOperator(options: {
   });
   const namespaces = objectsOf<NamespaceObject>(transport, kinds.namespace);
   const operatorID =
-    config['operator-id'] !== '' ? config['operator-id'] : await kubeSystemUID(namespaces, signal);
+    config['operator-id'] !== '' ? config['operator-id'] : await kubeSystemUID(namespaces, server, signal);
   const instance = `${hostname()}-${randomUUID().slice(0, 8)}`;
   log.info({ operatorID, instance }, 'starting');
 
@@ -214,9 +220,16 @@ async function kubeSystemUID(
   namespaces: {
     get(name: { readonly name: string }, signal: AbortSignal): Promise<NamespaceObject | undefined>;
   },
+  server: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const found = await namespaces.get({ name: 'kube-system' }, signal);
+  const found = await namespaces.get({ name: 'kube-system' }, signal).catch((cause: unknown) => {
+    const [why, remedy] = [cause instanceof Error ? cause.message : '', remedyFor(cause, server) ?? ''];
+    throw new Error(
+      `namespace kube-system, whose uid is the default of --operator-id, could not be read: ${why}. ${remedy}`,
+      { cause },
+    );
+  });
   if (found === undefined) throw new Error('there is no namespace kube-system; set --operator-id');
   return found.metadata.uid;
 }

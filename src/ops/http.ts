@@ -6,10 +6,10 @@ export interface Probes {
   isReady(): boolean;
 }
 
-/** `address` is `host:port` or `:port`. */
+/** `address` is `host:port`, `[IPv6 address]:port` or `:port`. */
 export async function serveOps(address: string, registry: Registry, probes: Probes): Promise<Server> {
   const colon = address.lastIndexOf(':');
-  const [host, port] = [address.slice(0, colon), Number(address.slice(colon + 1))];
+  const [host, port] = [address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1))];
   const server = createServer((request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': type }).end(body);

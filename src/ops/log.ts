@@ -46,12 +46,13 @@ export function createLog(level: string, destination?: { write(line: string): vo
     warn: logger.warn.bind(logger),
     error: logger.error.bind(logger),
     fatal: logger.fatal.bind(logger),
-    incident: ({ what, subject, error, waitMs }) => {
+    incident: ({ what, subject, error, waitMs, remedy }) => {
       const fields = {
         what,
         subject,
         ...(error === undefined ? {} : { err: error }),
         ...(waitMs === undefined ? {} : { waitMs }),
+        ...(remedy === undefined ? {} : { remedy }),
       };
       if (severe.has(what)) logger.error(fields, what);
       else logger.warn(fields, what);

@@ -7,7 +7,7 @@ import { accountID } from '../stage/account.ts';
 import { apply, manifestsIn, pathOf } from '../stage/cluster.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
-import { writeDemoFolder } from './folder.ts';
+import { removeDemoFolder, writeDemoFolder } from './folder.ts';
 import { proveByHand } from './login.ts';
 import { createProgress } from './progress.ts';
 
@@ -44,6 +44,7 @@ async function demo(): Promise<number> {
   } finally {
     progress.step('stopping everything');
     await stage.stop();
+    await removeDemoFolder();
     progress.done();
   }
 }

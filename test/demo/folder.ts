@@ -1,5 +1,5 @@
 // .demo/env: what a person needs to go on with their own kubectl, aws and psql.
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Stage } from '../stage/stage.ts';
 
@@ -36,3 +36,6 @@ export async function writeDemoFolder(
   await writeFile(join(folder, 'env'), `${lines.join('\n')}\n`, { mode: 0o600 });
   return folder;
 }
+
+/** What it says is true only while the demo runs. */
+export const removeDemoFolder = () => rm(folder, { recursive: true, force: true });

@@ -181,6 +181,30 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
     expect(reason(await bring(admin, gone('leaver')))).toBe('converged');
   });
 
+  it.each<[string, readonly string[]]>([
+    ['may log in again', ['ALTER ROLE revived LOGIN']],
+    [
+      'has a session again',
+      [
+        'ALTER ROLE revived LOGIN; GRANT rds_iam TO revived',
+        'enter',
+        'ALTER ROLE revived NOLOGIN; REVOKE rds_iam FROM revived',
+      ],
+    ],
+  ])('is not dropped while somebody else sees to it that it %s', async (_, doings) => {
+    await bring(admin, wish('revived'));
+    const revived = between(admin, {
+      before: async (text) => {
+        if (!text.includes('DROP ROLE')) return;
+        for (const doing of doings) await (doing === 'enter' ? bed.enter('revived') : sql(doing));
+      },
+    });
+    expect(reason(await bring(revived, gone('revived')))).toBe('NotVisibleYet');
+    expect(await bed.look('revived')).toBeDefined();
+    expect(reason(await bring(admin, gone('revived')))).toBe('changed');
+    expect(await bed.look('revived')).toBeUndefined();
+  });
+
   it('is kept, disabled and marked, while something hangs on it; and goes, or comes back, later', async () => {
     await sql('GRANT CREATE ON DATABASE orders TO orders_readonly');
     await bring(admin, wish('maker'));

@@ -25,7 +25,7 @@ export function createOperatorRole(aws: Aws, admins: readonly string[]): string 
   return role.arn;
 }
 
-/** A workload's role; `provable` ones trust the operator to assume them for the proof. */
+/** A workload's role; `provable` ones trust the operator to assume them for the proof, and the account's people to try. */
 export function createWorkloadRole(
   aws: Aws,
   name: string,
@@ -34,11 +34,11 @@ export function createWorkloadRole(
   const trustPolicy =
     options.provable === false
       ? trusting('pods.eks.amazonaws.com', 'Service')
-      : trusting(operatorRoleARN, 'AWS');
+      : trusting([operatorRoleARN, `arn:aws:iam::${accountID}:root`], 'AWS');
   return aws.createRole({ name, trustPolicy }).arn;
 }
 
-const trusting = (principal: string, kind: 'AWS' | 'Service') => ({
+const trusting = (principal: string | readonly string[], kind: 'AWS' | 'Service') => ({
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Principal: { [kind]: principal }, Action: 'sts:AssumeRole' }],
 });

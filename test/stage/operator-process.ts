@@ -7,6 +7,8 @@ export interface OperatorProcess {
   readonly logFile: string;
   /** Its log, parsed. */
   log(): readonly Readonly<Record<string, unknown>>[];
+  /** All that it wrote, stderr included. */
+  output(): string;
   start(): Promise<void>;
   /** Ends it in order. */
   stop(): Promise<void>;
@@ -33,10 +35,12 @@ export function operatorProcess(options: {
     await child?.stop(signal);
     child = undefined;
   };
+  const output = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
   return {
     logFile,
+    output,
     log: () =>
-      (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
+      output()
         .split('\n')
         // Not the one that is being written, nor one that a kill cut short.
         .filter((line) => line.startsWith('{') && line.endsWith('}'))

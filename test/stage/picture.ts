@@ -2,9 +2,11 @@
 import { createHash } from 'node:crypto';
 import type { Stage } from './stage.ts';
 
+type Texts = Readonly<Record<string, string>>;
+
 interface ConfigMap {
-  readonly data?: Readonly<Record<string, string>>;
-  readonly metadata: { readonly name: string; readonly labels?: unknown; readonly annotations?: unknown };
+  readonly data?: Texts;
+  readonly metadata: { readonly name: string; readonly labels?: Texts; readonly annotations?: Texts };
 }
 
 /**
@@ -54,7 +56,7 @@ export async function picture({ aws, database, bed }: Stage, uid = '') {
 }
 
 /** Certificates would drown the difference between two pictures. */
-const shortened = (data: Readonly<Record<string, string>> = {}) =>
+const shortened = (data: Texts = {}) =>
   Object.fromEntries(
     Object.entries(data).map(([key, value]) => [
       key,

@@ -161,6 +161,17 @@ describe('what is taken away', () => {
     expect([...working(end)]).toEqual([arnOf('a'), arnOf('a', 'db-OLD')]);
   });
 
+  test('one whose database is known does not hold on to what its namesake on another server leaves', () => {
+    const mine = arnOf('a');
+    const theirs = arnOf('a', 'cluster-OTHER');
+    const observed = sight([working(0, [mine, theirs])]);
+    const leaving = { state: 'absent', username: 'a', arns: [theirs] } as const;
+    const known = { state: 'unknown', username: 'a', arns: [mine] } as const;
+    expect(run(wish([known, leaving]), observed).end.shards[0]?.arns).toEqual([mine]);
+    // An old id of its own database is nobody's to take away while it is suspended.
+    expect(changes(wish([known]), observed)).toEqual([]);
+  });
+
   test('of two users of one name, on two servers, one that is unknown keeps both', () => {
     const observed = sight([shard(0, [arnOf('a'), arnOf('a', 'db-X')])]);
     const leaving = { state: 'absent', username: 'a', arns: [arnOf('a', 'db-X')] } as const;

@@ -107,3 +107,12 @@ test('another context may be chosen, and a context without its cluster is told',
   expect(loadKubeConfig({ from: 'file', path, context: 'first' }).getCurrentContext()).toBe('first');
   expect(() => loadKubeConfig({ from: 'file', path, context: 'second' })).toThrow('names no cluster');
 });
+
+test('a file that cannot be read is named, and one that cannot be understood is not quoted', () => {
+  const path = join(folder, 'config');
+  expect(() => loadKubeConfig({ from: 'file', path })).toThrow(path);
+  writeFileSync(path, 'users: [{ user: { token: hidden-token\n');
+  const load = () => loadKubeConfig({ from: 'file', path });
+  expect(load).toThrow('not a kubeconfig in YAML or JSON; check KUBECONFIG');
+  expect(load).not.toThrow('hidden-token');
+});

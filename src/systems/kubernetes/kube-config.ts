@@ -17,18 +17,17 @@ export type KubeConfigSource =
 /** Throws an Error with a message for the person who set it up. */
 export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
   const config = new KubeConfig();
-  if (source.from === 'pod') config.loadFromCluster();
-  if (source.from === 'default') config.loadFromDefault();
-  if (source.from === 'file') {
-    config.loadFromString(withTokenFiles(readFileSync(source.path, 'utf8'), dirname(source.path)));
-    config.makePathsAbsolute(dirname(source.path));
+  try {
+    load(config, source);
+  } catch (error) {
+    throw new Error(`the kubeconfig cannot be used: ${whyNot(error)}; check KUBECONFIG`, { cause: error });
   }
   if (source.from !== 'pod' && source.context !== undefined) config.setCurrentContext(source.context);
   const server = config.getCurrentCluster()?.server;
   if (server === undefined) throw new Error('the kubeconfig names no cluster for its current context');
   if (server === 'http://localhost:8080' && config.getCurrentContext() === 'loaded-context') {
     // The library's last resort, which is never meant.
-    throw new Error('no kubeconfig was found and this is not a pod');
+    throw new Error('no kubeconfig was found and this is not a pod; set KUBECONFIG');
   }
   if (server.startsWith('http:') && config.getCurrentCluster()?.skipTLSVerify !== true) {
     throw new Error(
@@ -36,6 +35,21 @@ export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
     );
   }
   return config;
+}
+
+function load(config: KubeConfig, source: KubeConfigSource): void {
+  if (source.from === 'pod') config.loadFromCluster();
+  if (source.from === 'default') config.loadFromDefault();
+  if (source.from === 'file') {
+    config.loadFromString(withTokenFiles(readFileSync(source.path, 'utf8'), dirname(source.path)));
+    config.makePathsAbsolute(dirname(source.path));
+  }
+}
+
+/** Errors about files name the file; those about what stands in it quote it, and it may be a token. */
+function whyNot(error: unknown): string {
+  const isOfFile = error instanceof Error && 'syscall' in error;
+  return isOfFile ? error.message : 'it is not a kubeconfig in YAML or JSON';
 }
 
 /** The library does not know the kubeconfig's `tokenFile`, but reads the same thing under another name. */
