@@ -33,11 +33,12 @@ const dayMs = 86_400_000;
 export function awsSystems(options: {
   readonly config: Config;
   readonly operatorID: string;
+  readonly mayDial: (address: string) => boolean;
   readonly beforeWrite: () => void;
   readonly metrics: Metrics;
   readonly log: Log;
 }): AwsSystems {
-  const { config, operatorID, beforeWrite, metrics, log } = options;
+  const { config, operatorID, mayDial, beforeWrite, metrics, log } = options;
   const scale = config['time-scale'];
   const now = () => Date.now();
   const rdsClients = perRegion((region) => new RDSClient({ region }));
@@ -83,7 +84,7 @@ export function awsSystems(options: {
       ...sts({ clientFor: stsClients.get, onCall: metrics.awsCall }),
       signToken,
       operatorToken,
-      login,
+      login: async (request) => await login(request, mayDial),
     },
     operatorToken,
     roots: async (region, partition, signal) => await store.roots(region, partition, signal),

@@ -18,6 +18,7 @@ import { reconcileDatabase } from '../reconcile/database.ts';
 import { Failure } from '../reconcile/kernel/failure.ts';
 import type { NextLook } from '../reconcile/next-look.ts';
 import { reconcileUser } from '../reconcile/user.ts';
+import { checkAddress } from '../resources/target/address.ts';
 import { eventSink } from '../systems/kubernetes/event-sink.ts';
 import { leasePort } from '../systems/kubernetes/lease.ts';
 import { objectsOf } from '../systems/kubernetes/objects.ts';
@@ -86,12 +87,15 @@ export async function startOperator(options: {
     random: Math.random,
     report,
   });
-  const aws = awsSystems({ config, operatorID, beforeWrite, metrics, log });
+  const allowLocal = config['allow-local-addresses'];
+  const mayDial = (address: string) => checkAddress(address, { allowLocal }) === undefined;
+  const aws = awsSystems({ config, mayDial, operatorID, beforeWrite, metrics, log });
   const databaseServers = servers({
     secrets: objectsOf<SecretObject>(transport, kinds.secret),
     namespace: config.namespace,
     operatorToken: aws.operatorToken,
     roots: aws.roots,
+    mayDial,
     poolSize: config['pool-size'],
     timeScale: config['time-scale'],
     beforeWrite,

@@ -28,6 +28,7 @@ export function servers(options: {
   readonly roots: (region: string, partition: string, signal: AbortSignal) => Promise<string>;
   readonly poolSize: number;
   readonly timeScale: number;
+  readonly mayDial: (address: string) => boolean;
   readonly beforeWrite: () => void;
   readonly onError: (error: unknown) => void;
 }): Servers {
@@ -78,6 +79,7 @@ export function servers(options: {
         ca: async () => await options.roots(region, partition, AbortSignal.timeout(10_000)),
         poolSize: options.poolSize,
         timeScale: options.timeScale,
+        mayDial: options.mayDial,
         beforeWrite: options.beforeWrite,
       });
       open.set(name, { identity, server });

@@ -164,7 +164,7 @@ describe('what is taken away', () => {
   test('one whose database is known does not hold on to what its namesake on another server leaves', () => {
     const mine = arnOf('a');
     const theirs = arnOf('a', 'cluster-OTHER');
-    const observed = sight([working(0, [mine, theirs])]);
+    const observed = sight([shard(0, [mine, theirs])]);
     const leaving = { state: 'absent', username: 'a', arns: [theirs] } as const;
     const known = { state: 'unknown', username: 'a', arns: [mine] } as const;
     expect(run(wish([known, leaving]), observed).end.shards[0]?.arns).toEqual([mine]);

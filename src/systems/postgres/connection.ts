@@ -1,7 +1,9 @@
 // One connection to a PostgreSQL server: over TLS that is verified in full, to the very name, and to nobody else's settings.
-import { Socket } from 'node:net';
+import { lookup } from 'node:dns';
+import { isIP, type LookupFunction, Socket } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import { Client } from 'pg';
+import { Failure } from '../../reconcile/kernel/failure.ts';
 import type { Secret } from '../../reconcile/kernel/secret.ts';
 import { noAnswer } from './failures.ts';
 
@@ -16,7 +18,11 @@ export interface ConnectionRequest {
   /** PEM: the only authorities trusted. */
   readonly ca: string;
   readonly timeoutMs: number;
+  /** Whether an address may be dialled; a name is asked for each address that it leads to. Default: all may. */
+  readonly mayDial?: MayDial;
 }
+
+export type MayDial = (address: string) => boolean;
 
 const keepAliveMs = 30_000;
 
@@ -35,7 +41,8 @@ export async function connect(request: ConnectionRequest, signal: AbortSignal): 
   }
 }
 
-function create({ host, port, dial, database, username, password, ca }: ConnectionRequest): Client {
+function create(request: ConnectionRequest): Client {
+  const { host, port, dial, database, username, password, ca, mayDial = () => true } = request;
   const client = new Client({
     host,
     port,
@@ -54,17 +61,41 @@ function create({ host, port, dial, database, username, password, ca }: Connecti
       checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
     },
     // The driver dials what it takes the TLS name from; here these may be two things.
-    stream: () => dialling(dial ?? { host, port }),
+    stream: () => dialling(dial ?? { host, port }, mayDial),
   });
   forgetEnvironment(client);
   return client;
 }
 
-function dialling(to: { readonly host: string; readonly port: number }): Socket {
+function dialling(to: { readonly host: string; readonly port: number }, mayDial: MayDial): Socket {
   const socket = new Socket();
   const dial = socket.connect.bind(socket);
-  return Object.assign(socket, { connect: () => dial({ host: to.host, port: to.port }) });
+  const connect = () => {
+    if (isIP(to.host) !== 0 && !mayDial(to.host)) return socket.destroy(addressRefused);
+    return dial({ host: to.host, port: to.port, lookup: allowedOnly(mayDial) });
+  };
+  return Object.assign(socket, { connect });
 }
+
+/** What a name leads to is known only now, and may be another address than when the name was judged. */
+const allowedOnly =
+  (mayDial: MayDial): LookupFunction =>
+  (hostname, options, answer) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return answer(error, []);
+      if (!addresses.every(({ address }) => mayDial(address))) return answer(addressRefused, []);
+      const [first] = addresses;
+      return options.all === true || first === undefined
+        ? answer(null, addresses)
+        : answer(null, first.address, first.family);
+    });
+  };
+
+const addressRefused = new Failure(
+  'invalid',
+  'AddressRefused',
+  "The host's name leads to an address that is loopback, link-local or a metadata service.",
+);
 
 /** PGOPTIONS and PGREPLICATION are the only variables that the driver reads where no setting can say "none". */
 function forgetEnvironment(client: Client): void {

@@ -1,6 +1,6 @@
 // One login and one question: the proof that a user can get in.
 import type { LoginRequest } from '../../resources/access/access.ts';
-import { connect, destroy, untilAborted } from './connection.ts';
+import { connect, destroy, type MayDial, untilAborted } from './connection.ts';
 import { loginFailure } from './failures.ts';
 
 export interface LoggedIn {
@@ -12,11 +12,11 @@ export interface LoggedIn {
 const question = 'SELECT current_user AS "currentUser", session_user AS "sessionUser", version()';
 
 /** Throws a Failure: TokenRefused, CertificateRejected, Unreachable, LoginForbidden; with `sqlState` where there was one. */
-export async function login(request: LoginRequest): Promise<LoggedIn> {
+export async function login(request: LoginRequest, mayDial: MayDial = () => true): Promise<LoggedIn> {
   const { host, port, username, timeoutMs } = request;
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
   try {
-    const client = await connect(request, signal);
+    const client = await connect({ ...request, mayDial }, signal);
     try {
       const { rows } = await untilAborted(client.query<LoggedIn>(question), signal);
       const [row] = rows;

@@ -3,7 +3,7 @@ import { DatabaseError, type Client } from 'pg';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import type { Secret } from '../../reconcile/kernel/secret.ts';
 import type { Answer, RoleServer, Row, Session } from '../../resources/role/server.ts';
-import { connect, destroy, untilAborted } from './connection.ts';
+import { connect, destroy, type MayDial, untilAborted } from './connection.ts';
 import { adminFailure, endsSession, noAnswer, sqlStateOf, troubleOf } from './failures.ts';
 import { gather } from './gather.ts';
 import { createPool } from './pool.ts';
@@ -21,6 +21,7 @@ export interface ServerOptions {
   /** PEM; asked for at each new connection. */
   readonly ca: () => Promise<string>;
   readonly poolSize: number;
+  readonly mayDial?: MayDial;
   /** Factor on every wait. Default 1. */
   readonly timeScale?: number;
   /** Called right before each transaction that writes; throws to keep it back. */
@@ -63,8 +64,13 @@ export function openServer(options: ServerOptions): PostgresServer {
 
   const open = async (signal: AbortSignal): Promise<Connected> => {
     const [ca, password] = await Promise.all([options.ca(), options.password()]);
-    const { dial } = options;
-    const to = { host, port, ...(dial === undefined ? {} : { dial }) };
+    const { dial, mayDial } = options;
+    const to = {
+      host,
+      port,
+      ...(dial === undefined ? {} : { dial }),
+      ...(mayDial === undefined ? {} : { mayDial }),
+    };
     const timeoutMs = waits.connectMs * timeScale;
     const client = await connect({ ...to, database, username, password, ca, timeoutMs }, signal);
     try {
