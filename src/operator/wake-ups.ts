@@ -63,10 +63,14 @@ export function wakeUps(options: {
         if (change.kind !== 'deleted') return;
         sweepLeft(change.object, undefined);
         world.forget(change.object);
-        // Others may have waited for its name, and the database for its end.
+        // Others may have waited for its name.
         for (const other of caches.users.byIndex('username', change.object.spec.username))
           user(other, 'dependency');
-        controllers.databases.queue.add(change.object.spec.databaseRef.name, { priority: 'dependency' });
+        const { name } = change.object.spec.databaseRef;
+        // One that is to go may have waited for just this user.
+        if (world.database(name)?.metadata.deletionTimestamp !== undefined) {
+          controllers.databases.queue.add(name, { priority: 'dependency' });
+        }
       },
       namespace: (change, initial) => {
         if (initial || (change.kind === 'updated' && sameLabels(change.object, change.previous))) return;

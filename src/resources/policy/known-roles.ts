@@ -1,4 +1,5 @@
 // Which IAM roles have policies of ours, read off the policies themselves: finds what no object asks for any more.
+import { Failure } from '../../reconcile/kernel/failure.ts';
 import { readDocument } from './document.ts';
 import { parseDbUserARN, parseRoleARN } from './arn.ts';
 import { policyPath, tagKeys } from './names.ts';
@@ -28,12 +29,24 @@ async function knownPolicy(
   policy: ListedPolicy,
   signal: AbortSignal,
 ): Promise<KnownPolicy | undefined> {
-  const tags = await iam.tags(policy, signal);
-  const roleARN = tags[tagKeys.roleARN];
+  const tags = await unlessGone(iam.tags(policy, signal));
+  const roleARN = tags?.[tagKeys.roleARN];
   // A name that no tag can hold stands there as its hash: such a policy is found only through objects that name the role.
   if (roleARN === undefined || !isRole(roleARN)) return undefined;
-  const { arns } = readDocument(await iam.document(policy, signal));
+  const document = await unlessGone(iam.document(policy, signal));
+  if (document === undefined) return undefined;
+  const { arns } = readDocument(document);
   return { roleARN, arns, usernames: arns.flatMap((arn) => parseDbUserARN(arn)?.username ?? []) };
+}
+
+/** Undefined for one that was listed and is not given out: it is being deleted, or was made a moment ago. */
+async function unlessGone<T>(read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (thrown) {
+    if (thrown instanceof Failure && thrown.reason === 'NotVisibleYet') return undefined;
+    throw thrown;
+  }
 }
 
 function isRole(text: string): boolean {
