@@ -272,6 +272,11 @@ export const eventReasons = {
     means: 'A role was kept at deletion, without login and rds_iam, because something hangs on it.',
     remedy: 'Hand over what the message lists (REASSIGN OWNED, REVOKE), then DROP ROLE.',
   },
+  Retained: {
+    means: 'An object was deleted and its access was left as it is; nothing keeps it up any more.',
+    remedy:
+      'To end it: DROP ROLE in the database, and take the ARN out of statement IamdbReleased of the policy that the message names.',
+  },
 } as const;
 
 export type EventReason = keyof typeof eventReasons;

@@ -121,6 +121,13 @@ export const userSchema = {
             },
           },
         },
+        deletionPolicy: {
+          description:
+            'What becomes of the access when this object is deleted. Delete: ended, and the role dropped. Disable: ended, and the role kept without login. Retain: nothing is changed, and nothing is kept up any more.',
+          type: 'string',
+          enum: ['Delete', 'Disable', 'Retain'],
+          default: 'Delete',
+        },
         suspend: {
           type: 'boolean',
           default: false,

@@ -45,8 +45,9 @@ export function sharedPasses(options: {
     if (stance === 'absent') {
       return { state: 'absent', username, arns: arns ?? [] };
     }
+    if (stance === 'released' && arns !== undefined) return { state: 'released', username, arns };
     // Nobody may be let in as a role that was not seen to be ours.
-    if (stance === 'unknown' || arns === undefined || !world.vetted.has(user.metadata.uid)) {
+    if (stance !== 'present' || arns === undefined || !world.vetted.has(user.metadata.uid)) {
       return { state: 'unknown', username, ...(arns === undefined ? {} : { arns }) };
     }
     return { state: stance, username, arns };
@@ -94,6 +95,7 @@ export function sharedPasses(options: {
     const standing = standingOf(user, world);
     const stance = stanceOf(user, standing, isSuspended(user, world));
     if (stance === 'absent') return [];
+    if (stance === 'released') return [{ state: 'released' }];
     if (stance === 'unknown' || standing.state !== 'eligible') return [{ state: 'unknown' }];
     const { region, partition } = standing.target;
     return [{ state: 'present', region, partition }];

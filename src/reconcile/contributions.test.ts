@@ -23,6 +23,7 @@ const standings = {
 describe('what a user contributes to what it shares', () => {
   const fresh = aUser();
   const old = begun(aUser());
+  const retaining = begun(aUser({ spec: { deletionPolicy: 'Retain' } }));
 
   it.each<[string, IamDatabaseUser, keyof typeof standings, suspended: boolean, expected: string]>([
     ['present once it is eligible and has begun', old, 'eligible', false, 'present'],
@@ -34,6 +35,10 @@ describe('what a user contributes to what it shares', () => {
     ['unknown once it is not allowed any more', old, 'refused', false, 'unknown'],
     ['absent when it leaves', deleted(old), 'eligible', false, 'absent'],
     ['absent when it leaves and is not allowed any more', deleted(old), 'refused', false, 'absent'],
+    ['released when it leaves and is to keep its access', deleted(retaining), 'eligible', false, 'released'],
+    ['released though its database cannot be resolved', deleted(retaining), 'unresolved', false, 'released'],
+    ['absent when it is not allowed to keep its access', deleted(retaining), 'refused', false, 'absent'],
+    ['present while it is only to keep its access later', retaining, 'eligible', false, 'present'],
     ['absent when it leaves and its database is gone', deleted(old), 'unresolved', false, 'absent'],
     ['absent when it never began and is not allowed', fresh, 'refused', false, 'absent'],
     ['absent when it never began and is not allowed, though suspended', fresh, 'refused', true, 'absent'],

@@ -134,6 +134,70 @@ describe('a deleted user', () => {
   });
 });
 
+describe('a deleted user whose deletionPolicy is', () => {
+  it('Disable leaves its role without login, marked, and takes it back when the object comes again', async () => {
+    const world = await leaving({ spec: { deletionPolicy: 'Disable' } });
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    expect(world.roles.mayLogIn('payments_checkout')).toBe(false);
+    expect(world.roles.markOf('payments_checkout')).toMatchObject({ name: 'checkout' });
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    expect(world.configMaps.kept.size).toBe(0);
+    world.put(aUser({ metadata: { uid: 'uid-2' } }));
+    await pass(world);
+    expect(ready(world.stored())).toMatchObject({ status: 'True' });
+    expect(world.roles.mayLogIn('payments_checkout')).toBe(true);
+  });
+
+  it('Retain leaves everything as it is, but for marks that say so, and a warning how to end it', async () => {
+    const world = await leaving({ spec: { deletionPolicy: 'Retain' } });
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    expect(world.roles.mayLogIn('payments_checkout')).toBe(true);
+    expect(world.roles.markOf('payments_checkout')).toBeUndefined();
+    expect(world.roles.commentOf('payments_checkout')).toMatch(/^released by iamdb-operator op-1/);
+    expect(world.policies.released(roleARN)).toEqual([dbARN('payments_checkout')]);
+    expect(world.configMaps.kept.get('payments/checkout-connection')).toMatchObject({ ownerReferences: [] });
+    expect(world.configMaps.kept.has(bundle)).toBe(true);
+    expect(world.events.map(({ event }) => event)).toEqual([
+      { type: 'Warning', reason: 'Retained', message: expect.stringContaining('DROP ROLE') },
+    ]);
+  });
+
+  it('Retain leaves what no later pass takes away, and what a newcomer does not get', async () => {
+    const world = await leaving({ spec: { deletionPolicy: 'Retain' } });
+    await pass(world);
+    await world.convergePolicy(roleARN, signal);
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout')]);
+    world.put(aUser({ metadata: { uid: 'uid-2' } }));
+    await pass(world);
+    expect(ready(world.stored())).toMatchObject({ reason: 'RoleNotOurs' });
+    world.put(deleted(world.stored()));
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout')]);
+    expect(world.roles.mayLogIn('payments_checkout')).toBe(true);
+  });
+
+  it('Retain keeps nothing for one that is not allowed any more: its access is ended, its role kept', async () => {
+    const world = await leaving({ spec: { deletionPolicy: 'Retain' } });
+    world.put(aDatabase({ spec: { allow: [] } }));
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    expect(world.roles.has('payments_checkout')).toBe(true);
+    expect(world.roles.mayLogIn('payments_checkout')).toBe(false);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+  });
+
+  it('Retain is not released while its database cannot be reached, and nothing is taken meanwhile', async () => {
+    const world = await leaving({ spec: { deletionPolicy: 'Retain' } });
+    world.roles.broken.observe = down;
+    await pass(world);
+    expect(isReleased(world)).toBe(false);
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout')]);
+  });
+});
+
 describe('the finalizer is held, and the other three parts are ended all the same, when', () => {
   it.each<[string, (world: TestWorld) => void, reason: string, left: readonly string[]]>([
     [

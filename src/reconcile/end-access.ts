@@ -1,34 +1,43 @@
-// The end of an IamDatabaseUser: access ended, everything of it removed, the finalizer released; nothing else touched.
+// The end of an IamDatabaseUser: access ended or left as its deletionPolicy says, then the finalizer released.
 import type { Reason } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
 import { converge, type Outcome } from './kernel/converge.ts';
+import { type Ending, endingOf, roleAfter } from './ending.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
 import { trustBundleName } from './names.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { ownerOf } from './owner.ts';
 import { report } from './report-user.ts';
-import { hasBegun } from './standing.ts';
+import { hasBegun, standingOf } from './standing.ts';
 import { failed, type Link } from './status.ts';
-import type { World } from './world.ts';
+import type { Event, World } from './world.ts';
 
 export async function endAccess(user: IamDatabaseUser, world: World, signal: AbortSignal): Promise<NextLook> {
   if (!hasBegun(user)) return whenSomethingHappens;
   world.vetted.delete(user.metadata.uid);
+  const ending = endingOf(user, standingOf(user, world));
   const results = await Promise.all([
-    endRole(user, world, signal),
-    endPolicies(user, world, signal),
+    endRole(user, ending, world, signal),
+    endPolicies(user, ending, world, signal),
     endTrustBundle(user, world, signal),
-    endConnections(user, world, signal),
+    endConnections(user, ending, world, signal),
   ]);
   const failures = results.filter((failure) => failure !== undefined);
   if (failures.length === 0) {
+    if (ending === 'Retain') world.event(user, retained(user));
     await world.userWrites.release(user, signal);
     world.ended(user);
     return whenSomethingHappens;
   }
   return await report(user, world, { links: failures.map(holding) });
 }
+
+const retained = ({ spec }: IamDatabaseUser): Event => ({
+  type: 'Warning',
+  reason: 'Retained',
+  message: `Role "${spec.username}" works on and nothing keeps it up any more. To end it: DROP ROLE, and take its ARN out of statement IamdbReleased in the policies of ${spec.principals.map(({ roleARN }) => roleARN).join(', ')}.`,
+});
 
 /** A finalizer held by a database that cannot be reached holds a namespace too: a person has to know at once. */
 const holding = (failure: Failure): Link => ({
@@ -45,6 +54,7 @@ const unreachable: ReadonlySet<Reason> = new Set([
 /** The role's end, or what holds it up. A role kept because something hangs on it is an end too: it cannot log in. */
 async function endRole(
   user: IamDatabaseUser,
+  ending: Ending,
   world: World,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
@@ -60,7 +70,7 @@ async function endRole(
   if (namespace === undefined)
     return new Failure('unavailable', 'Progressing', 'The namespace was not looked at yet.');
   const owner = ownerOf(user, namespace.uid, database, state.target.serverResourceID, world.operatorID);
-  const wish = { ensure: 'absent', username: user.spec.username, owner } as const;
+  const wish = { ensure: roleAfter[ending], username: user.spec.username, owner } as const;
   const outcome = await converge(world.role(state.server), wish, 'Enforce', signal);
   switch (outcome.result) {
     case 'converged':
@@ -88,6 +98,7 @@ const databaseGone = (name: string) =>
 
 async function endPolicies(
   user: IamDatabaseUser,
+  ending: Ending,
   world: World,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
@@ -97,7 +108,7 @@ async function endPolicies(
   const named = new Set(user.spec.principals.map(({ roleARN }) => roleARN));
   const [ofNamed, holding] = await Promise.all([
     Promise.all([...named].map(end)),
-    world.rolesHolding(user, signal).catch(asFailure),
+    ending === 'Retain' ? [] : world.rolesHolding(user, signal).catch(asFailure),
   ]);
   if (holding instanceof Failure) return ofNamed.find((failure) => failure !== undefined) ?? holding;
   const ofOthers = await Promise.all(holding.filter((roleARN) => !named.has(roleARN)).map(end));
@@ -130,15 +141,22 @@ async function endTrustBundle(
 
 async function endConnections(
   user: IamDatabaseUser,
+  ending: Ending,
   world: World,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
   const { metadata } = user;
-  const identity = { namespace: metadata.namespace, operatorID: world.operatorID, owner: metadata };
+  const ensure = ending === 'Retain' ? 'released' : 'absent';
+  const identity = {
+    namespace: metadata.namespace,
+    operatorID: world.operatorID,
+    owner: metadata,
+    ensure,
+  } as const;
   const outcomes = await Promise.all(
     world
       .connectionsOf(user)
-      .map((name) => converge(world.connection, { ...identity, name, ensure: 'absent' }, 'Enforce', signal)),
+      .map((name) => converge(world.connection, { ...identity, name }, 'Enforce', signal)),
   );
   return firstFailure(outcomes);
 }

@@ -45,6 +45,7 @@ export function aUser(
       trustBundle: {},
       connection: { type: 'ConfigMap' },
       probe: { as: 'Auto' },
+      deletionPolicy: 'Delete',
       suspend: false,
       ...overrides.spec,
     },

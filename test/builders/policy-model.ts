@@ -15,8 +15,10 @@ type PolicyResource = Resource<DesiredPolicy, ObservedPolicies, PolicyChange>;
 
 export interface PolicyModel {
   readonly resource: PolicyResource;
-  /** ARNs that the role is allowed to connect to now. */
+  /** ARNs that the role is allowed to connect to now, whosever they are. */
   allowed(roleARN: string): readonly string[];
+  /** Those of them that were let go. */
+  released(roleARN: string): readonly string[];
   /** Somebody else's hand. */
   detachAll(roleARN: string): void;
   deleteAll(roleARN: string): void;
@@ -52,6 +54,7 @@ export function policyModel(note: (call: string) => void): PolicyModel {
             defaultVersionID: 'v1',
             versionIDs: ['v1'],
             arns: change.arns,
+            released: [],
             exact: true,
             attached: false,
             others: [],
@@ -62,7 +65,7 @@ export function policyModel(note: (call: string) => void): PolicyModel {
         alter(change.policyARN, { attached: true });
         break;
       case 'write':
-        alter(change.policyARN, { arns: change.arns, exact: true });
+        alter(change.policyARN, { arns: change.arns, released: change.released, exact: true });
         break;
       case 'tag':
         alter(change.policyARN, { tags: change.tags });
@@ -90,7 +93,8 @@ export function policyModel(note: (call: string) => void): PolicyModel {
     allowed: (roleARN) =>
       of(roleARN)
         .filter(({ attached }) => attached)
-        .flatMap(({ arns }) => arns),
+        .flatMap(({ arns, released }) => [...arns, ...released]),
+    released: (roleARN) => of(roleARN).flatMap(({ released }) => released),
     rolesHolding: (username) =>
       [...shards].flatMap(([roleARN, all]) =>
         all.some(({ arns }) => arns.some((arn) => arn.endsWith(`/${username}`))) ? [roleARN] : [],

@@ -11,6 +11,9 @@ export interface RoleModel {
   make(username: string, comment?: string): void;
   has(username: string): boolean;
   markOf(username: string): Mark | undefined;
+  commentOf(username: string): string | undefined;
+  /** Whether it may log in, with rds_iam. */
+  mayLogIn(username: string): boolean;
   /** What somebody does behind the operator's back. */
   spoil(username: string): void;
   drop(username: string): void;
@@ -43,6 +46,8 @@ export function roleModel(note: (call: string) => void): RoleModel {
     },
     has: (username) => roles.has(username),
     markOf: (username) => parseMark(roles.get(username)?.comment),
+    commentOf: (username) => roles.get(username)?.comment,
+    mayLogIn: (username) => roles.get(username)?.login === true && roles.get(username)?.iam === true,
     spoil: (username) => {
       const role = roles.get(username);
       if (role !== undefined) role.iam = false;
@@ -80,6 +85,7 @@ export function roleModel(note: (call: string) => void): RoleModel {
     const role = roles.get(username);
     if (role === undefined) return undefined;
     if (change.do === 'mark') role.comment = formatMark(change.mark);
+    if (change.do === 'release') role.comment = change.comment;
     if (change.do === 'allow login') role.login = true;
     if (change.do === 'limit connections') role.limit = change.limit;
     if (change.do === 'grant rds_iam') role.iam = true;

@@ -63,6 +63,11 @@ export const gone = (username: string, changes: Partial<RoleOwner> = {}): Desire
   username,
   owner: { ...owner, ...changes },
 });
+export const ended = (username: string, ensure: 'absent' | 'disabled' | 'released'): DesiredRole => ({
+  ensure,
+  username,
+  owner,
+});
 
 export const bring = async (
   server: RoleServer,

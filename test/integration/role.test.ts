@@ -8,7 +8,7 @@ import type { PostgresServer } from '../../src/systems/postgres/server.ts';
 import { createIamAdmin } from '../bed/postgres-admin.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';
 import { type RoleBed, startRoleBed } from './role-bed.ts';
-import { between, bring, done, gone, reason, soon, wish } from './role-wish.ts';
+import { between, bring, done, ended, gone, reason, soon, wish } from './role-wish.ts';
 
 describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major) => {
   let bed: RoleBed;
@@ -228,6 +228,33 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
     await sql('DROP SCHEMA made CASCADE', 'orders');
     expect(reason(await bring(admin, gone('maker')))).toBe('changed');
     expect(await bed.look('maker')).toBeUndefined();
+  });
+
+  it('is disabled with its sessions ended and its groups kept, and comes back as it was', async () => {
+    await bring(admin, wish('resting'));
+    const session = await bed.enter('resting');
+    const before = await bed.look('resting');
+    expect(done(await bring(admin, ended('resting', 'disabled')))).toEqual(['end access', 'end sessions']);
+    await expect(session.query('SELECT 1')).rejects.toThrow(/terminat|closed|not queryable/i);
+    expect(await bed.look('resting')).toMatchObject({ login: false, comment: before?.comment });
+    expect(await bed.groupsOf('resting')).toEqual(['orders_readwrite']);
+    expect(reason(await bring(admin, ended('resting', 'disabled')))).toBe('converged');
+    expect(reason(await bring(admin, wish('resting')))).toBe('changed');
+    expect(await bed.look('resting')).toEqual(before);
+  });
+
+  it('is let go with everything it has, and is nobodys afterwards', async () => {
+    await bring(admin, wish('free'));
+    const session = await bed.enter('free');
+    const before = await bed.look('free');
+    expect(done(await bring(admin, ended('free', 'released')))).toEqual(['release']);
+    const comment = expect.stringMatching(/^released by iamdb-operator operator-1/) as unknown;
+    expect(await bed.look('free')).toEqual({ ...before, comment });
+    expect((await session.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    for (const ensure of ['absent', 'disabled', 'released'] as const) {
+      expect(reason(await bring(admin, ended('free', ensure)))).toBe('converged');
+    }
+    expect(reason(await bring(admin, wish('free')))).toBe('RoleNotOurs');
   });
 
   it('goes on where it was stopped, wherever that is', async () => {

@@ -111,6 +111,18 @@ describe('the connection ConfigMap', () => {
     });
   });
 
+  it('that outlives its user has no owner whose end would take it along, and may be taken by the next', () => {
+    const released: DesiredConnection = { ...identity, ensure: 'released' };
+    const left = { ...wished, annotations: { 'iamdb.dev/owner-uid': 'released' }, ownerReferences: [] };
+    const release = { do: 'replace', configMap: left, resourceVersion: '7' };
+    expect(planConnection(released, { configMap: kept })).toEqual([release]);
+    expect(planConnection(released, { configMap: ofAnother })).toEqual([]);
+    const orphan = { ...kept, ...left };
+    expect(planConnection(released, { configMap: orphan })).toEqual([]);
+    expect(planConnection(absent, { configMap: orphan })).toEqual([]);
+    expect(planConnection(present, { configMap: orphan })).toEqual(replace);
+  });
+
   it('is removed with its user, by its uid, and only then', () => {
     expect(planConnection(absent, { configMap: kept })).toEqual([{ do: 'remove', uid: 'cm-uid' }]);
     expect(planConnection(absent, { configMap: undefined })).toEqual([]);

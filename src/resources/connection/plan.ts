@@ -14,7 +14,8 @@ interface ConnectionIdentity {
 
 export type DesiredConnection =
   | (ConnectionIdentity & { readonly ensure: 'present'; readonly data: Readonly<Record<string, string>> })
-  | (ConnectionIdentity & { readonly ensure: 'absent' });
+  /** released: stays as it is, without an owner whose end would take it along. */
+  | (ConnectionIdentity & { readonly ensure: 'absent' | 'released' });
 
 export interface ObservedConnection {
   readonly configMap: KeptConfigMap | undefined;
@@ -26,14 +27,17 @@ export type ConnectionChange =
   | { readonly do: 'remove'; readonly uid: string };
 
 export const connectionKind = 'connection';
+/** In the place of the owner's uid: it belongs to nobody and may be taken. */
+const nobody = 'released';
 
 export function planConnection(
   desired: DesiredConnection,
   { configMap }: ObservedConnection,
 ): Plan<ConnectionChange> {
   const belongs = configMap === undefined ? 'nobody' : belonging(desired, configMap);
-  if (desired.ensure === 'absent') {
-    return configMap !== undefined && belongs === 'own' ? [{ do: 'remove', uid: configMap.uid }] : [];
+  if (desired.ensure !== 'present') {
+    if (configMap === undefined || belongs !== 'own') return [];
+    return [desired.ensure === 'absent' ? { do: 'remove', uid: configMap.uid } : release(desired, configMap)];
   }
   const wished = write(desired);
   if (configMap === undefined) return [{ do: 'create', configMap: wished }];
@@ -56,6 +60,7 @@ function belonging(desired: DesiredConnection, configMap: KeptConfigMap): Belong
   const uid = configMap.annotations[annotations.ownerUID] ?? reference?.uid;
   if (uid === undefined) return 'foreign';
   if (uid === desired.owner.uid) return 'own';
+  if (uid === nobody && reference === undefined) return 'predecessor';
   // Two objects that live at the same time cannot have one name.
   return reference?.uid === uid && reference.name === desired.owner.name ? 'predecessor' : 'claimed';
 }
@@ -90,6 +95,15 @@ function write(desired: DesiredConnection & { readonly ensure: 'present' }): New
     ],
     data,
   };
+}
+
+function release(
+  { namespace, name }: ConnectionIdentity,
+  { labels: own, data, resourceVersion }: KeptConfigMap,
+): ConnectionChange {
+  const marks = { [annotations.ownerUID]: nobody };
+  const configMap = { namespace, name, labels: own, annotations: marks, ownerReferences: [], data };
+  return { do: 'replace', configMap, resourceVersion };
 }
 
 function agrees(observed: KeptConfigMap, wished: NewConfigMap): boolean {

@@ -143,7 +143,7 @@ describe('a document', () => {
     ['plain', documentOf(arns)],
     ['pretty', JSON.stringify(JSON.parse(documentOf(arns)), undefined, 2)],
   ] as const)('is read %s', ([, text]) => {
-    expect(readDocument(text)).toEqual({ arns: [arnOf('a'), arnOf('b')], exact: true });
+    expect(readDocument(text)).toEqual({ arns: [arnOf('a'), arnOf('b')], released: [], exact: true });
   });
 
   const statement = {
@@ -161,7 +161,7 @@ describe('a document', () => {
     ['an older language', documentWith(statement).replace('2012-10-17', '2008-10-17')],
     ['the same ARN twice', documentWith({ ...statement, Resource: [arnOf('a'), arnOf('a')] })],
   ] as const)('edited by hand is not exact, and its exact ARNs are known: %s', ([, text]) => {
-    expect(readDocument(text)).toEqual({ arns: [arnOf('a')], exact: false });
+    expect(readDocument(text)).toEqual({ arns: [arnOf('a')], released: [], exact: false });
   });
 
   test.for([
@@ -176,7 +176,38 @@ describe('a document', () => {
     ['no object', '[1]'],
     ['nothing', ''],
   ] as const)('that allows nothing we know: %s', ([, text]) => {
-    expect(readDocument(text)).toEqual({ arns: [], exact: false });
+    expect(readDocument(text)).toEqual({ arns: [], released: [], exact: false });
+  });
+
+  test.for([
+    ['beside others', ['a', 'b'], ['c']],
+    ['alone', [], ['c']],
+  ] as const)('keeps what was let go in a statement of its own: %s', ([, ours, left]) => {
+    const text = documentOf(
+      ours.map((name) => arnOf(name)),
+      left.map((name) => arnOf(name)),
+    );
+    expect(readDocument(text)).toEqual({
+      arns: ours.map((name) => arnOf(name)),
+      released: left.map((name) => arnOf(name)),
+      exact: true,
+    });
+    expect(
+      documentSize(
+        ours.map((name) => arnOf(name)),
+        left.map((name) => arnOf(name)),
+      ),
+    ).toBe(text.length);
+    expect(text).not.toContain('[]');
+  });
+
+  test('with a condition on what was let go is not exact', () => {
+    const left = {
+      ...statement,
+      Sid: 'IamdbReleased',
+      Condition: { Bool: { 'aws:SecureTransport': 'true' } },
+    };
+    expect(readDocument(documentWith(left))).toEqual({ arns: [], released: [arnOf('a')], exact: false });
   });
 });
 

@@ -1,29 +1,40 @@
-// The policy document: one statement that allows rds-db:connect on exact ARNs, written and read.
+// The policy document: a statement that allows rds-db:connect on exact ARNs, and one for those let go; written and read.
 import { parseDbUserARN } from './arn.ts';
 
 const version = '2012-10-17';
 const sid = 'IamdbConnect';
+/** Left behind on purpose: they allow as well, and are nobody's to remove but a person's. */
+const releasedSid = 'IamdbReleased';
 const action = 'rds-db:connect';
 
-/** The document for these ARNs, without white space, the same for the same set. */
-export function documentOf(arns: readonly string[]): string {
-  return JSON.stringify({
-    Version: version,
-    Statement: [{ Sid: sid, Effect: 'Allow', Action: action, Resource: [...new Set(arns)].toSorted() }],
-  });
+/** The document for these ARNs, without white space, the same for the same sets. IAM refuses an empty list of resources. */
+export function documentOf(arns: readonly string[], released: readonly string[] = []): string {
+  const ours = released.length === 0 || arns.length > 0 ? [statementOf(sid, arns)] : [];
+  const left = released.length === 0 ? [] : [statementOf(releasedSid, released)];
+  return JSON.stringify({ Version: version, Statement: [...ours, ...left] });
 }
+
+const statementOf = (name: string, arns: readonly string[]) => ({
+  Sid: name,
+  Effect: 'Allow',
+  Action: action,
+  Resource: [...new Set(arns)].toSorted(),
+});
 
 const emptySize = documentOf([]).length;
 
 /** Characters of the document as IAM counts them; neither ARNs nor the document hold white space. */
-export function documentSize(arns: readonly string[]): number {
+export function documentSize(arns: readonly string[], released: readonly string[] = []): number {
+  if (released.length > 0) return documentOf(arns, released).length;
   // Two quotation marks and a comma for each, but for the last one's comma.
   return arns.reduce((size, arn) => size + arn.length + 3, emptySize) - (arns.length === 0 ? 0 : 1);
 }
 
 export interface ReadDocument {
-  /** Exact ARNs of database users that it allows to connect, sorted. */
+  /** Exact ARNs of database users that it allows to connect, sorted; but for the released ones. */
   readonly arns: readonly string[];
+  /** Those that were let go: allowed too, and not the operator's any more. */
+  readonly released: readonly string[];
   /** Whether it is as documentOf writes it: nothing else is allowed, denied or conditioned. */
   readonly exact: boolean;
 }
@@ -31,23 +42,35 @@ export interface ReadDocument {
 /** Reads a document as IAM gives it, URL-encoded, or plain. What cannot be read allows nothing. */
 export function readDocument(text: string): ReadDocument {
   const document = parse(text);
-  if (!isObject(document)) return { arns: [], exact: false };
+  if (!isObject(document)) return { arns: [], released: [], exact: false };
   const statements = list(document['Statement']);
-  const allowed = statements.flatMap((statement) => connects(statement));
-  const arns = [...new Set(allowed.filter((arn) => parseDbUserARN(arn) !== undefined))].toSorted();
-  const [only] = statements;
+  const isReleased = (statement: unknown) => isObject(statement) && statement['Sid'] === releasedSid;
+  const released = usersIn(statements.filter(isReleased));
+  const ours = statements.filter((statement) => !isReleased(statement));
+  const arns = usersIn(ours).filter((arn) => !released.includes(arn));
   const exact =
-    statements.length === 1 &&
     hasOnly(document, ['Version', 'Statement']) &&
     document['Version'] === version &&
-    isObject(only) &&
-    hasOnly(only, ['Sid', 'Effect', 'Action', 'Resource']) &&
-    only['Sid'] === sid &&
-    only['Effect'] === 'Allow' &&
-    only['Action'] === action &&
-    arns.length > 0 &&
-    arns.length === list(only['Resource']).length;
-  return { arns, exact };
+    statements.length > 0 &&
+    ours.length === (arns.length > 0 ? 1 : 0) &&
+    statements.length - ours.length === (released.length > 0 ? 1 : 0) &&
+    statements.every((statement) => isPlain(statement, isReleased(statement) ? released : arns));
+  return { arns, released, exact };
+}
+
+const usersIn = (statements: readonly unknown[]): readonly string[] =>
+  [...new Set(statements.flatMap(connects).filter((arn) => parseDbUserARN(arn) !== undefined))].toSorted();
+
+/** Whether a statement allows exactly these, in the way that documentOf writes it. */
+function isPlain(statement: unknown, arns: readonly string[]): boolean {
+  return (
+    isObject(statement) &&
+    hasOnly(statement, ['Sid', 'Effect', 'Action', 'Resource']) &&
+    (statement['Sid'] === sid || statement['Sid'] === releasedSid) &&
+    statement['Effect'] === 'Allow' &&
+    statement['Action'] === action &&
+    arns.length === list(statement['Resource']).length
+  );
 }
 
 /** What a statement allows to connect to, if it allows that at all. */

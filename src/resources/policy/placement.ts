@@ -8,6 +8,8 @@ import type { DesiredPolicy, ObservedPolicies, ObservedShard } from './policy.ts
 export interface Seat {
   readonly shard: ObservedShard;
   readonly arns: readonly string[];
+  /** What it is to hold for nobody of ours. */
+  readonly released: readonly string[];
   /** What it holds now and gives up only because it is to stand in another shard. */
   readonly ceded: readonly string[];
   /** Whether today's scope may be recorded with it: all that it holds is accounted for. */
@@ -37,10 +39,13 @@ export function place(desired: DesiredPolicy, observed: ObservedPolicies, room: 
     const ceded: string[] = [];
     // Who is not accounted for may not move under today's scope: there it would be taken away.
     const mayMove = (arn: string): boolean => isCurrent(desired, shard) || isClaimed(claims, arn);
-    const staying = shard.arns.filter((arn) => keeps(desired, claims, shard, arn));
+    const released = releasedOf(claims, shard);
+    const staying = [...shard.arns, ...shard.released].filter(
+      (arn) => !released.includes(arn) && keeps(desired, claims, shard, arn),
+    );
     for (const arn of [...staying.filter((one) => !mayMove(one)), ...staying.filter(mayMove)]) {
       if (desired.complete && taken.has(arn)) ceded.push(arn);
-      else if (mayMove(arn) && documentSize([...kept, arn]) > limit) {
+      else if (mayMove(arn) && documentSize([...kept, arn], released) > limit) {
         ceded.push(arn);
         homeless.add(arn);
       } else {
@@ -50,7 +55,7 @@ export function place(desired: DesiredPolicy, observed: ObservedPolicies, room: 
     }
     const current =
       isCurrent(desired, shard) || (desired.complete && kept.every((arn) => isClaimed(claims, arn)));
-    open.set(shard, openSeat(kept, ceded, current));
+    open.set(shard, openSeat(kept, ceded, current, released));
   }
 
   const seats = observed.shards.toSorted((a, b) => a.number - b.number);
@@ -74,6 +79,7 @@ export function place(desired: DesiredPolicy, observed: ObservedPolicies, room: 
     seats: seats.map((shard) => ({
       shard,
       arns: open.get(shard)?.arns.toSorted() ?? shard.arns,
+      released: open.get(shard)?.released ?? shard.released,
       ceded: open.get(shard)?.ceded ?? [],
       current: open.get(shard)?.current ?? false,
     })),
@@ -84,17 +90,24 @@ export function place(desired: DesiredPolicy, observed: ObservedPolicies, room: 
 
 interface OpenSeat {
   readonly arns: readonly string[];
+  readonly released: readonly string[];
   readonly ceded: readonly string[];
   readonly current: boolean;
   readonly size: number;
   put(arn: string): void;
 }
 
-function openSeat(initial: readonly string[], ceded: readonly string[], current: boolean): OpenSeat {
+function openSeat(
+  initial: readonly string[],
+  ceded: readonly string[],
+  current: boolean,
+  released: readonly string[] = [],
+): OpenSeat {
   const arns = [...initial];
-  let size = documentSize(arns);
+  let size = documentSize(arns, released);
   return {
     arns,
+    released,
     ceded,
     current,
     get size() {
@@ -102,7 +115,7 @@ function openSeat(initial: readonly string[], ceded: readonly string[], current:
     },
     put(arn) {
       arns.push(arn);
-      size = documentSize(arns);
+      size = documentSize(arns, released);
     },
   };
 }
@@ -119,6 +132,7 @@ function keepAt(
 interface Claims {
   readonly present: ReadonlySet<string>;
   readonly absent: ReadonlySet<string>;
+  readonly released: ReadonlySet<string>;
   /** By user name: the exact ARNs of each whose database is known, undefined for one whose is not. */
   readonly unknown: ReadonlyMap<string, readonly (readonly string[] | undefined)[]>;
 }
@@ -126,13 +140,21 @@ interface Claims {
 function claimsOf({ contributions }: DesiredPolicy): Claims {
   const present = new Set<string>();
   const absent = new Set<string>();
+  const released = new Set<string>();
+  const sets = { present, absent, released };
   const unknown = new Map<string, (readonly string[] | undefined)[]>();
   for (const contribution of contributions) {
     const { username, arns } = contribution;
     if (contribution.state === 'unknown') unknown.set(username, [...(unknown.get(username) ?? []), arns]);
-    else for (const arn of contribution.arns) (contribution.state === 'present' ? present : absent).add(arn);
+    else for (const arn of contribution.arns) sets[contribution.state].add(arn);
   }
-  return { present, absent, unknown };
+  return { present, absent, released, unknown };
+}
+
+/** What is let go where it stands: nobody who stays wants it. One that is wanted again is taken back in its place. */
+function releasedOf(claims: Claims, shard: ObservedShard): readonly string[] {
+  const left = [...shard.released, ...shard.arns.filter((arn) => claims.released.has(arn))];
+  return left.filter((arn) => !claims.present.has(arn)).toSorted();
 }
 
 function isClaimed(claims: Claims, arn: string): boolean {

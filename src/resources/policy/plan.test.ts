@@ -211,6 +211,55 @@ describe('what is taken away', () => {
   });
 });
 
+describe('what is let go', () => {
+  const released = (username: string): DesiredPolicy['contributions'][number] => ({
+    state: 'released',
+    username,
+    arns: [arnOf(username)],
+  });
+
+  test('stays allowed in the same policy, in one write that takes nothing from anybody', () => {
+    const start = sight([shard(0, [arnOf('a'), arnOf('b')])]);
+    const { end, done } = run(wish([present('a'), released('b')]), start);
+    expect(done).toMatchObject([
+      { do: 'write', arns: [arnOf('a')], released: [arnOf('b')], added: [], removed: [] },
+    ]);
+    expect(working(end)).toEqual(new Set([arnOf('a'), arnOf('b')]));
+  });
+
+  test('is not removed once its object is gone, nor with the last user, nor where it is said to be absent', () => {
+    const left = shard(0, [arnOf('a')], { released: [arnOf('b')] });
+    const absent = { state: 'absent', username: 'b', arns: [arnOf('b')] } as const;
+    for (const contributions of [[], [absent]]) {
+      const { end } = run(wish(contributions), sight([left]));
+      expect(working(end)).toEqual(new Set([arnOf('b')]));
+      expect(changes(wish(contributions), end)).toEqual([]);
+    }
+  });
+
+  test('is not attached again by us', () => {
+    const left = shard(0, [], { released: [arnOf('b')], attached: false, exact: true });
+    expect(changes(wish([]), sight([left]))).toEqual([]);
+  });
+
+  test('is taken back in its place by a user that wants it again', () => {
+    const start = sight([shard(0, [], { released: [arnOf('b')], exact: true })]);
+    const { end, done } = run(wish([present('b')]), start);
+    expect(doing(done)).toEqual(['write']);
+    expect(end.shards[0]).toMatchObject({ arns: [arnOf('b')], released: [], attached: true });
+  });
+
+  test('that makes the document too long moves somebody else, who keeps access all the while', () => {
+    const arns = ['a', 'b', 'c'].map((name) => arnOf(name));
+    const full = sight([shard(0, arns)]);
+    const start = { ...full, quotas: { ...full.quotas, policySize: documentSize(arns) } };
+    const wanted = wish([present('a'), present('b'), released('c')]);
+    const { end } = run(wanted, start);
+    expect(working(end)).toEqual(new Set(arns));
+    expect(end.shards.flatMap((one) => one.released)).toEqual([arnOf('c')]);
+  });
+});
+
 describe('a policy written under another scope', () => {
   const other = { tags: tagsOf({ operatorID: 'op', roleARN }, 'ns:payments') };
   const observed = sight([shard(0, [arnOf('a'), arnOf('theirs')], other)]);

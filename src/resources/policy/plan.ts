@@ -53,9 +53,10 @@ function changesOf(
     const seat = moves && isHeld ? withWhatStays(planned) : planned;
     const phase = moves && !isHeld ? moved : first;
     const { shard } = seat;
-    if (seat.arns.length > 0) {
+    if (seat.arns.length + seat.released.length > 0) {
       phase.push(...writes(desired, observed, seat));
-      if (!shard.attached && free-- >= 1) giving.push({ do: 'attach', policyARN: shard.policyARN, roleName });
+      if (isDetached(seat) && free-- >= 1)
+        giving.push({ do: 'attach', policyARN: shard.policyARN, roleName });
       last.push(...shard.others.map((entity) => detach(shard, entity)));
     } else if (desired.complete) {
       if (shard.attached) phase.push(detach(shard, { kind: 'Role', name: roleName }));
@@ -80,19 +81,20 @@ function withWhatStays(seat: Seat): Seat {
 
 /** The tags before the document: what is added under today's scope must not stand under an older one. */
 function writes(desired: DesiredPolicy, observed: ObservedPolicies, seat: Seat): readonly PolicyChange[] {
-  const { shard, arns } = seat;
+  const { shard, arns, released } = seat;
   const { policyARN } = shard;
   const changes: PolicyChange[] = [];
   if (!hasTags(desired, seat)) {
     changes.push({ do: 'tag', policyARN, tags: tagsOf(desired, desired.scope) });
   }
-  const added = without(arns, shard.arns);
-  const removed = without(shard.arns, arns);
-  const isAsWanted = shard.exact && added.length === 0 && removed.length === 0;
-  if (isAsWanted || documentSize(arns) > observed.quotas.policySize) return changes;
+  const added = without(arns, [...shard.arns, ...shard.released]);
+  const removed = without(shard.arns, [...arns, ...released]);
+  const isMoved = without(released, shard.released).length + without(shard.released, released).length > 0;
+  const isAsWanted = shard.exact && !isMoved && added.length === 0 && removed.length === 0;
+  if (isAsWanted || documentSize(arns, released) > observed.quotas.policySize) return changes;
   const excess = (shard.versionIDs?.length ?? 0) - observed.quotas.versions + 1;
   const prunable = oldVersions(shard).slice(0, Math.max(0, excess));
-  return [...changes, ...prunable, { do: 'write', policyARN, arns, added, removed }];
+  return [...changes, ...prunable, { do: 'write', policyARN, arns, released, added, removed }];
 }
 
 /** In the order that DeletePolicy demands: nothing attached, no version but the default. */

@@ -16,7 +16,9 @@ export type Contribution =
       readonly arns?: readonly string[];
     }
   /** Leaving, on evidence: these ARNs go even where the recorded scope is not ours today. */
-  | { readonly state: 'absent'; readonly username: string; readonly arns: readonly string[] };
+  | { readonly state: 'absent'; readonly username: string; readonly arns: readonly string[] }
+  /** Leaving, and to keep its access: these ARNs stay allowed and are not ours any more. */
+  | { readonly state: 'released'; readonly username: string; readonly arns: readonly string[] };
 
 export interface DesiredPolicy {
   readonly roleARN: string;
@@ -47,8 +49,10 @@ export interface ObservedShard {
   readonly defaultVersionID: string;
   /** Oldest first; undefined until something has to be done about versions. */
   readonly versionIDs: readonly string[] | undefined;
-  /** Exact ARNs that the default version allows. */
+  /** Exact ARNs that the default version allows and that are ours. */
   readonly arns: readonly string[];
+  /** Exact ARNs that it allows and that were let go: they stay until a person removes them, or a user takes them back. */
+  readonly released: readonly string[];
   /** Whether the default version is exactly as we write it. */
   readonly exact: boolean;
   /** Whether it is attached to the role. */
@@ -95,6 +99,7 @@ export type PolicyChange =
       readonly do: 'write';
       readonly policyARN: string;
       readonly arns: readonly string[];
+      readonly released: readonly string[];
       readonly added: readonly string[];
       readonly removed: readonly string[];
     }

@@ -165,7 +165,7 @@ async function applyOne(
     case 'attach':
       return iam.attach(policyARN, change.roleName, signal);
     case 'write':
-      return iam.write(policyARN, documentOf(change.arns), signal);
+      return iam.write(policyARN, documentOf(change.arns, change.released), signal);
     case 'tag':
       return iam.tag(policyARN, change.tags, signal);
     case 'delete-version':

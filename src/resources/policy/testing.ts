@@ -49,6 +49,7 @@ export function shard(
     defaultVersionID: 'v1',
     versionIDs: ['v1'],
     arns: arns.toSorted(),
+    released: [],
     exact: arns.length > 0,
     attached: true,
     others: [],
@@ -105,11 +106,13 @@ export function after(observed: ObservedPolicies, change: PolicyChange): Observe
     case 'write': {
       const versions = target.versionIDs ?? [];
       demand(versions.length < observed.quotas.versions, 'too many versions');
-      demand(documentSize(change.arns) <= observed.quotas.policySize, 'it is too long');
+      const size = documentSize(change.arns, change.released);
+      demand(size <= observed.quotas.policySize, 'it is too long');
       const next = `v${Math.max(...versions.map((id) => Number(id.slice(1)))) + 1}`;
       return withShard({
         ...target,
         arns: change.arns,
+        released: change.released,
         exact: true,
         defaultVersionID: next,
         versionIDs: [...versions, next],
@@ -144,5 +147,5 @@ export function after(observed: ObservedPolicies, change: PolicyChange): Observe
 
 /** The ARNs by which the role gets in now. */
 export function working(observed: ObservedPolicies): ReadonlySet<string> {
-  return new Set(observed.shards.flatMap((one) => (one.attached ? one.arns : [])));
+  return new Set(observed.shards.flatMap((one) => (one.attached ? [...one.arns, ...one.released] : [])));
 }

@@ -33,6 +33,10 @@ export function formatMark(mark: Mark): string {
   return `Kept by iamdb-operator for IamDatabaseUser ${mark.namespace}/${mark.name}; this comment is how it knows its own: ${json}`;
 }
 
+/** What stands in the place of the mark of a role that was let go. */
+export const releasedComment = ({ operatorID, namespace, name }: RoleOwner): string =>
+  `released by iamdb-operator ${operatorID}: was kept for IamDatabaseUser ${namespace}/${name}; nothing keeps this role any more`;
+
 /** Undefined for whatever is not a mark in full: a role with half a mark is nobody's that we know. */
 export function parseMark(comment: string | undefined): Mark | undefined {
   const json = shape.exec(comment ?? '')?.[1];

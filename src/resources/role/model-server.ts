@@ -74,7 +74,7 @@ export function observe({ version, role, ...server }: ModelServer, desired: Desi
       },
       connectGrants: [...role.connects].flatMap(([database, by]) => (by.size > 0 ? [database] : [])),
       passwordLoginsThatReachIt: role.reachedBy,
-      sessions: desired.ensure === 'absent' ? role.sessions : 0,
+      sessions: desired.ensure === 'present' ? 0 : role.sessions,
       heldBy: server.heldBy,
     },
   };
@@ -103,6 +103,8 @@ function applyChange(server: ModelServer, change: RoleChange): ModelServer {
   switch (change.do) {
     case 'mark':
       return changed({ comment: formatMark(change.mark) });
+    case 'release':
+      return changed({ comment: change.comment });
     case 'allow login':
       return changed({ login: true });
     case 'limit connections':

@@ -23,6 +23,8 @@ export const present: PresentRole = {
   reservedUsernames: ['other_admin'],
 };
 export const absent: DesiredRole = { ensure: 'absent', username: 'checkout', owner };
+export const disabled: DesiredRole = { ensure: 'disabled', username: 'checkout', owner };
+export const released: DesiredRole = { ensure: 'released', username: 'checkout', owner };
 
 export const us: Granted = new Set(['us']);
 export const person: Granted = new Set(['person']);

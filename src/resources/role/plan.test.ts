@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { formatMark, markOf, parseMark } from './mark.ts';
+import { formatMark, markOf, parseMark, releasedComment } from './mark.ts';
 import { applyStep, blank, type Granted, type ModelRole, type ModelServer, none } from './model-server.ts';
-import { absent, changesOf, owner, person, present, reasonOf, server, us } from './plan-fixtures.ts';
+import {
+  absent,
+  changesOf,
+  disabled,
+  owner,
+  person,
+  present,
+  reasonOf,
+  released,
+  server,
+  us,
+} from './plan-fixtures.ts';
 import { stepsOf } from './plan.ts';
 import type { DesiredRole, PresentRole } from './role.ts';
 
@@ -16,6 +27,12 @@ function holds(desired: DesiredRole, { role, databases, heldBy, version }: Model
       [...role.groups.values(), ...role.connects.values()].every((by) => !by.has('us')) &&
       !role.iam.has('us');
     return heldBy !== undefined && !role.login && role.sessions === 0 && nothingOfOurs;
+  }
+  if (desired.ensure !== 'present') {
+    if (role === undefined || !isOwn(role)) return true;
+    // Before 16 there is one membership, whoever granted it.
+    const isMember = role.iam.has('us') || (version < 160_000 && role.iam.size > 0);
+    return desired.ensure === 'disabled' && !role.login && !isMember && role.sessions === 0;
   }
   if (role === undefined) return false;
   const mark = parseMark(role.comment);
@@ -68,7 +85,7 @@ function* roles(version: number): Generator<ModelRole> {
 }
 
 describe.each([150_012, 160_009])('on server version %i', (version) => {
-  const wishes: readonly DesiredRole[] = [present, bare, absent];
+  const wishes: readonly DesiredRole[] = [present, bare, absent, disabled, released];
   const states = (): ModelServer[] =>
     [undefined, ...roles(version)].flatMap((role) =>
       [false, true].map((hangsOnIt) => ({ ...server, version, role, hangsOnIt })),
@@ -117,8 +134,19 @@ describe.each([150_012, 160_009])('on server version %i', (version) => {
     for (const comment of foreign) {
       const state = { ...server, version, role: { ...blank, comment, groups: new Map([['writers', us]]) } };
       expect(reasonOf(present, state)).toBe('RoleNotOurs');
-      expect(changesOf(absent, state)).toEqual([]);
+      for (const ending of [absent, disabled, released]) expect(changesOf(ending, state)).toEqual([]);
     }
+  });
+
+  it('keeps groups and mark of a role that is disabled, and everything of one that is let go but its mark', () => {
+    const role = { ...blank, comment: formatMark(markOf(owner, ['writers'], [])), iam: us };
+    const state = { ...server, version, role: { ...role, groups: new Map([['writers', us]]) } };
+    const off = stepsOf(changesOf(disabled, state)).reduce(applyStep, state);
+    expect(off.role).toEqual({ ...state.role, login: false, iam: none });
+    const free = stepsOf(changesOf(released, state)).reduce(applyStep, state);
+    expect(free.role).toEqual({ ...state.role, comment: releasedComment(owner) });
+    expect(parseMark(free.role?.comment)).toBeUndefined();
+    expect(reasonOf(present, free)).toBe('RoleNotOurs');
   });
 });
 

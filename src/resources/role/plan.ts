@@ -1,7 +1,7 @@
 // The decision what to change about a role, and in which order.
 import { whyNotUsername } from '../../api/username.ts';
 import type { Plan } from '../../reconcile/kernel/converge.ts';
-import { formatMark, markOf, mayEnd, mayKeep, type Mark } from './mark.ts';
+import { formatMark, markOf, mayEnd, mayKeep, type Mark, releasedComment } from './mark.ts';
 import { refusals, type Refused } from './refusals.ts';
 import type {
   AbsentRole,
@@ -15,12 +15,23 @@ import type {
 } from './role.ts';
 
 /**
- * Wished for: the role as declared, or no role of ours. What others granted is never revoked, and a role that is not
+ * Wished for: the role as declared, or no role of ours, or one that is ours no more or not to be used. What others granted is never revoked, and a role that is not
  * ours is not touched. A wish that is impossible in one part is refused as a whole: what works stays as it is. The one
  * exception: a membership of ours in a group that became powerful is taken away before anything else is judged.
  */
 export function planRole(desired: DesiredRole, observed: ObservedRole): Plan<RoleChange> {
-  return desired.ensure === 'absent' ? planAbsent(desired, observed) : planPresent(desired, observed);
+  switch (desired.ensure) {
+    case 'present':
+      return planPresent(desired, observed);
+    case 'absent':
+      return planAbsent(desired, observed);
+    case 'disabled':
+      return planDisabled(desired, observed);
+    case 'released':
+      return planReleased(desired, observed);
+    default:
+      return desired satisfies never;
+  }
 }
 
 function planPresent(desired: PresentRole, observed: ObservedRole): Plan<RoleChange> {
@@ -157,6 +168,20 @@ function planAbsent(desired: AbsentRole, observed: ObservedRole): readonly RoleC
     ...databases.map((database): RoleChange => ({ do: 'revoke connect', database })),
     ...(isHeld ? [] : [{ do: 'drop' } as const]),
   ];
+}
+
+/** Kept with its groups and its mark, so that it comes back as it was. Not the role of a stranger, nor of a trusted operator. */
+function planDisabled(desired: AbsentRole, { role }: ObservedRole): readonly RoleChange[] {
+  if (role === undefined || !mayEnd(desired.owner, role.mark)) return [];
+  return [
+    ...(role.login || role.rdsIam.ours ? [{ do: 'end access' } as const] : []),
+    ...(role.sessions > 0 ? [{ do: 'end sessions' } as const] : []),
+  ];
+}
+
+function planReleased(desired: AbsentRole, { role }: ObservedRole): readonly RoleChange[] {
+  if (role === undefined || !mayEnd(desired.owner, role.mark)) return [];
+  return [{ do: 'release', comment: releasedComment(desired.owner) }];
 }
 
 /**

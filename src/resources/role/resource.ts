@@ -74,7 +74,8 @@ async function take(hand: Hand, step: Step, before: ObservedRole): Promise<Obser
 
 function statementsOf(step: Step, desired: DesiredRole, { role }: ObservedRole) {
   const mark = step.find((change) => change.do === 'mark')?.mark;
-  const comment = mark === undefined ? (role?.comment ?? '') : formatMark(mark);
+  const released = step.find((change) => change.do === 'release')?.comment;
+  const comment = released ?? (mark === undefined ? (role?.comment ?? '') : formatMark(mark));
   const named = desired.ensure === 'present' ? desired.literallyAllowedGroups : [];
   return statementsFor(step, { username: desired.username, comment: role?.comment, named }, comment);
 }

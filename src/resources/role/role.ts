@@ -28,7 +28,8 @@ export interface PresentRole {
 }
 
 export interface AbsentRole {
-  readonly ensure: 'absent';
+  /** absent: dropped. disabled: kept, without login and rds_iam. released: as it is, and nobody's any more. */
+  readonly ensure: 'absent' | 'disabled' | 'released';
   readonly username: string;
   readonly owner: RoleOwner;
 }
@@ -112,6 +113,8 @@ export interface DatabaseFacts {
 export type RoleChange =
   | { readonly do: 'create'; readonly connectionLimit: number }
   | { readonly do: 'mark'; readonly mark: Mark }
+  /** The mark gives way to a comment that is none. */
+  | { readonly do: 'release'; readonly comment: string }
   | { readonly do: 'allow login' }
   | { readonly do: 'limit connections'; readonly limit: number }
   | { readonly do: 'grant rds_iam' }
@@ -134,6 +137,7 @@ export function gives(change: RoleChange): boolean {
     case 'grant connect':
       return true;
     case 'mark':
+    case 'release':
     case 'allow login':
     case 'limit connections':
     case 'revoke group':

@@ -104,6 +104,7 @@ function statements(change: RoleChange, username: string, named: readonly string
         },
       ];
     case 'mark':
+    case 'release':
       return [];
     case 'allow login':
       return [administer(`ALTER ROLE ${user} LOGIN`)];

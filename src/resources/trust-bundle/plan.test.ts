@@ -96,6 +96,19 @@ describe('the trust bundle of a namespace', () => {
     expect(certificates(data['eu-west-1-bundle.pem'])).toBe(3);
   });
 
+  it('outlives a user that leaves its access behind, and stays when nobody asks for it any more', () => {
+    const left = written(
+      planTrustBundle(desire([{ state: 'released' }]), { configMap: standing(asks(seoul)) }, now),
+    );
+    expect(left.data).toEqual(standing(asks(seoul)).data);
+    for (const contributions of [[], [{ state: 'released' }]] as const) {
+      expect(planTrustBundle(desire(contributions), { configMap: kept(left) }, now)).toEqual([]);
+    }
+    const taken = planTrustBundle(desire([asks(ireland)]), { configMap: kept(left) }, now);
+    expect(Object.keys(written(taken).data)).toHaveLength(3);
+    expect(planTrustBundle(desire([]), { configMap: kept(written(taken)) }, now)).toEqual([]);
+  });
+
   it('is left alone when it holds what is asked for, whatever others added to its labels', () => {
     const configMap = standing(asks(seoul));
     const labelled = { ...configMap, labels: { ...configMap.labels, team: 'pay' } };

@@ -5,10 +5,10 @@ import { Failure } from '../../reconcile/kernel/failure.ts';
 import type { KeptConfigMap, NewConfigMap } from '../../reconcile/kernel/config-map.ts';
 import { parseRoots, type Root, rootsWithin, uniteRoots, writeRoots } from './roots.ts';
 
-/** What one user asks of the bundle; `unknown` keeps what is there. */
+/** What one user asks of the bundle; `unknown` keeps what is there, `released` does so for good. */
 export type TrustContribution =
   | { readonly state: 'present'; readonly region: string; readonly partition: string }
-  | { readonly state: 'unknown' };
+  | { readonly state: 'unknown' | 'released' };
 
 export interface DesiredTrustBundle {
   readonly namespace: string;
@@ -44,6 +44,9 @@ export const trustBundleKind = 'trust-bundle';
  */
 export const rootsAnnotation = `${group}/root-fingerprints`;
 
+/** A user left and keeps its access: the bundle stays without anybody asking for it, until a person removes it. */
+export const retainedAnnotation = `${group}/retained`;
+
 /** `now` in milliseconds since 1970, to let expired roots go. */
 export function planTrustBundle(
   desired: DesiredTrustBundle,
@@ -53,8 +56,12 @@ export function planTrustBundle(
   const asked = new Set(
     desired.contributions.flatMap((one) => (one.state === 'present' ? [one.region] : [])),
   );
-  const mayLose = desired.complete && desired.contributions.every((one) => one.state === 'present');
+  const isRetained = configMap?.annotations[retainedAnnotation] === 'true';
+  const retain = isRetained || desired.contributions.some((one) => one.state === 'released');
+  const mayLose =
+    !retain && desired.complete && desired.contributions.every((one) => one.state === 'present');
   const ours = configMap !== undefined && isOurs(configMap, desired.operatorID);
+  if (asked.size === 0 && ours && retain) return isRetained ? [] : [retained(desired, configMap)];
   if (asked.size === 0) return ours && mayLose ? [{ do: 'remove', uid: configMap.uid }] : [];
   if (configMap !== undefined && !ours) return { refused: foreign(desired) };
 
@@ -66,7 +73,7 @@ export function planTrustBundle(
     if (roots.length > 0) parts.set(region, roots);
   }
   const missing = [...asked].filter((region) => !parts.has(region)).toSorted();
-  const wished = write(desired, parts, now);
+  const wished = write(desired, parts, now, retain);
   // What can be served is served first; then the plan says what cannot.
   if (parts.size > 0 && configMap === undefined) return [{ do: 'create', configMap: wished }];
   if (parts.size > 0 && configMap !== undefined && !agrees(configMap, wished)) {
@@ -117,6 +124,7 @@ function write(
   desired: DesiredTrustBundle,
   parts: ReadonlyMap<string, readonly Root[]>,
   now: number,
+  retain: boolean,
 ): NewConfigMap {
   const all = uniteRoots([], [...parts.values()].flat(), now);
   return {
@@ -127,7 +135,10 @@ function write(
       [labels.operatorID]: desired.operatorID,
       [labels.kind]: trustBundleKind,
     },
-    annotations: { [rootsAnnotation]: all.map((root) => root.fingerprint).join(',') },
+    annotations: {
+      [rootsAnnotation]: all.map((root) => root.fingerprint).join(','),
+      ...(retain ? { [retainedAnnotation]: 'true' } : {}),
+    },
     data: {
       'ca.crt': writeRoots(all),
       ...Object.fromEntries([...parts].map(([region, roots]) => [bundleKey(region), writeRoots(roots)])),
@@ -135,10 +146,18 @@ function write(
   };
 }
 
+function retained({ namespace, name }: DesiredTrustBundle, configMap: KeptConfigMap): TrustBundleChange {
+  const { labels: own, annotations, data, resourceVersion } = configMap;
+  const marks = { ...annotations, [retainedAnnotation]: 'true' };
+  const kept = { namespace, name, labels: own, annotations: marks, data };
+  return { do: 'replace', configMap: kept, resourceVersion, dropped: [] };
+}
+
 function agrees(observed: KeptConfigMap, wished: NewConfigMap): boolean {
   return (
     sameEntries(observed.data, wished.data) &&
     observed.annotations[rootsAnnotation] === wished.annotations[rootsAnnotation] &&
+    observed.annotations[retainedAnnotation] === wished.annotations[retainedAnnotation] &&
     // An owner would take the bundle along when it goes, from all the others.
     (observed.ownerReferences ?? []).length === 0
   );

@@ -1,0 +1,77 @@
+// How access ends, or is left behind: the three deletion policies.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { checkoutRole, userManifest } from '../stage/scene.ts';
+import { type Refusals, rule, startRefusals, usernameOf } from './refusals.ts';
+
+let t: Refusals;
+beforeAll(async () => {
+  t = await startRefusals();
+});
+afterAll(() => t.stage.stop());
+afterEach(() => t.expectBystander());
+
+const commentOf = async (username: string) => {
+  const rows = await t.sql<{ readonly comment: string | null }>(
+    `SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = '${username}'`,
+  );
+  return rows[0]?.comment ?? undefined;
+};
+
+describe('deletionPolicy', () => {
+  it('Disable: nobody gets in any more, the role and its groups stay, and the object that comes again has them', async () => {
+    const user = userManifest('disabled', { deletionPolicy: 'Disable' });
+    await t.scene.apply(user);
+    await t.expectServed(user);
+    await t.remove(user);
+    expect(await t.roleOf('payments_disabled')).toHaveLength(1);
+    expect(await t.groupsOf('payments_disabled')).toEqual(['orders_readwrite']);
+    expect(await commentOf('payments_disabled')).toContain('payments/disabled');
+    expect(t.arnsOf('payments_disabled')).toEqual([]);
+    await expect(t.scene.login('payments_disabled')).rejects.toThrow(/authentication failed/);
+    await t.scene.apply(user);
+    await t.expectServed(user);
+    await t.remove(user);
+  });
+
+  it('Retain: the workload logs in as before, whatever the operator does next, and nobody else gets the role', async () => {
+    const user = userManifest('retained', { deletionPolicy: 'Retain' });
+    await t.scene.apply(user);
+    await t.expectServed(user);
+    const connection = await t.scene.configMap('payments', 'retained-connection');
+    await t.remove(user);
+    await t.scene.untilEvent(user, 'Retained', /DROP ROLE.*IamdbReleased/);
+    expect(await commentOf('payments_retained')).toMatch(/^released by iamdb-operator stage/);
+    expect(await t.scene.login('payments_retained')).toBe('payments_retained');
+
+    // A restart sweeps what is left behind, and the policy is written again for another.
+    await t.stage.operator.stop();
+    await t.stage.operator.start();
+    const other = userManifest('comes-after');
+    await t.scene.apply(other);
+    await t.expectServed(other);
+    await t.remove(other);
+    expect(t.arnsOf('payments_retained')).toHaveLength(1);
+    expect(await t.scene.login('payments_retained')).toBe('payments_retained');
+    expect((await t.scene.configMap('payments', 'retained-connection'))?.data).toEqual(connection?.data);
+
+    await t.scene.apply(user);
+    await t.scene.untilCondition(user, 'RoleReady', 'False', 'RoleNotOurs');
+    await t.scene.patch(user, { spec: { deletionPolicy: 'Delete' } });
+    await t.remove(user);
+    expect(await t.scene.login('payments_retained')).toBe('payments_retained');
+    await t.sql('DROP ROLE payments_retained');
+  });
+
+  it('Retain leaves nothing to one that is not allowed any more', async () => {
+    const user = userManifest('kept-out', { deletionPolicy: 'Retain', databaseRef: { name: 'second' } });
+    await t.scene.apply(t.second([rule()]));
+    await t.scene.apply(user);
+    await t.expectServed(user);
+    await t.scene.patch(t.second([]), { spec: { allow: [] } });
+    await t.scene.untilCondition(user, 'Allowed', 'False', 'NamespaceNotAllowed');
+    await t.remove(user);
+    await expect(t.scene.login(usernameOf(user), checkoutRole)).rejects.toThrow(/authentication failed/);
+    await t.scene.delete(t.second([]));
+    await t.scene.untilGone(t.second([]));
+  });
+});
