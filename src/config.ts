@@ -8,8 +8,8 @@ interface Setting {
   readonly least?: number;
   /** Of a text: what it has to be, unless it is the default, and how to say so. */
   readonly form?: { readonly pattern: RegExp; readonly takes: string };
-  /** Where the chart's values hold it. */
-  readonly helm: string;
+  /** Where the chart's values hold it; null where the chart itself decides. */
+  readonly helm: string | null;
 }
 
 export const settings = {
@@ -29,7 +29,7 @@ export const settings = {
     type: 'string',
     default: '',
     sentence: "The operator's own namespace, for its Lease and admin Secrets. Default: POD_NAMESPACE.",
-    helm: 'namespace',
+    helm: null,
   },
   'leader-elect': {
     type: 'boolean',

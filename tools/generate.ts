@@ -1,11 +1,17 @@
 // Writes what is derived from the sources: CRDs, roles, reference pages. With --check it only says what is stale.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { chartFiles } from './generate/chart.ts';
 import { crdFiles } from './generate/crds.ts';
 import { referenceFiles } from './generate/reference.ts';
 import { roleFiles } from './generate/roles.ts';
 
-const files: Readonly<Record<string, string>> = { ...crdFiles(), ...roleFiles(), ...referenceFiles() };
+const files: Readonly<Record<string, string>> = {
+  ...crdFiles(),
+  ...roleFiles(),
+  ...chartFiles(),
+  ...referenceFiles(),
+};
 const check = process.argv.includes('--check');
 
 const stale = Object.entries(files).filter(

@@ -533,6 +533,20 @@ describe('AWS in a bad mood', () => {
     expect(aws.countWrites()).toBe(0);
   });
 
+  test('whoever ceased to lead while a call was made ready does not send it', async () => {
+    let asked = 0;
+    const system = start({
+      beforeWrite: () => {
+        asked += 1;
+        if (asked === 2) throw new Failure('unavailable', 'Progressing', 'Another replica leads.');
+      },
+    });
+    expect(await reason(pass(system, wish(['a'])))).toBe('Progressing');
+    expect(aws.countWrites()).toBe(0);
+    await settle(system, wish(['a']));
+    expect(mayConnect('a')).toBe(true);
+  });
+
   test('calls are told one by one, with status', async () => {
     const seen: string[] = [];
     aws.faults.add({ service: 'iam', action: 'CreatePolicy', error: 'Throttling' });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { conditionTypes, reasons } from '../../src/api/conditions.ts';
 import { settings } from '../../src/config.ts';
+import { chartFiles } from './chart.ts';
 import { crdFiles } from './crds.ts';
 import { referenceFiles } from './reference.ts';
 import { roleFiles } from './roles.ts';
@@ -34,7 +35,7 @@ interface Definition {
 }
 
 const root = join(import.meta.dirname, '../..');
-const files = { ...crdFiles(), ...roleFiles(), ...referenceFiles() };
+const files = { ...crdFiles(), ...roleFiles(), ...chartFiles(), ...referenceFiles() };
 const definitions = Object.values(crdFiles()).map((text) => parse(text) as Definition);
 
 /** Every field below, with its path. */

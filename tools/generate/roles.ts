@@ -1,14 +1,26 @@
 // The operator's rights in Kubernetes and in AWS, from permissions.ts.
+import { group } from '../../src/api/names.ts';
 import { clusterRules, namespaceRules, operatorPolicy, type Rule } from '../../src/systems/permissions.ts';
 import { yaml } from './crds.ts';
 
 const plain = ({ apiGroups, resources, verbs }: Rule) => ({ apiGroups, resources, verbs });
 
-/** File name to text: rules to be put into a ClusterRole and a Role, and the IAM policy with example values. */
+/** What people may do with the users of a namespace; IamDatabases belong to the platform team. */
+const usersRule = (verbs: readonly string[]) => ({
+  apiGroups: [group],
+  resources: ['iamdatabaseusers'],
+  verbs,
+});
+
+/** File name to text: rules to be put into ClusterRoles and a Role, and the IAM policy with example values. */
 export function roleFiles(): Readonly<Record<string, string>> {
   return {
     'charts/iamdb-operator/files/cluster-rules.yaml': yaml(clusterRules.map(plain)),
     'charts/iamdb-operator/files/namespace-rules.yaml': yaml(namespaceRules.map(plain)),
+    'charts/iamdb-operator/files/view-rules.yaml': yaml([usersRule(['get', 'list', 'watch'])]),
+    'charts/iamdb-operator/files/edit-rules.yaml': yaml([
+      usersRule(['create', 'update', 'patch', 'delete', 'deletecollection']),
+    ]),
     'docs/reference/operator-policy.json': `${JSON.stringify(operatorPolicy(examplePolicy), null, 2)}\n`,
   };
 }

@@ -20,7 +20,7 @@ export interface IamSettings {
   readonly timing?: Partial<IamTiming>;
   /** How often a call is sent at most: a read after any passing error, a write only when it was throttled. */
   readonly attempts?: number;
-  /** Runs right before each write is sent, to look whether we still lead; throws to keep the write back. */
+  /** Runs before each write, and again right before it is sent, to look whether we still lead; throws to keep it back. */
   readonly beforeWrite?: () => void;
   readonly onCall?: (call: SentCall) => void;
   readonly clock?: Clock;
@@ -75,6 +75,16 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
     maxAttempts: 1,
     retryMode: 'standard',
   });
+  const beforeWrite = settings.beforeWrite ?? (() => {});
+  // Once more when the call is signed and nothing is left but to send it: credentials may have been long in coming.
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (call) => {
+        if (!isRead(commandName)) beforeWrite();
+        return await next(call);
+      },
+    { step: 'deserialize', priority: 'low', name: 'beforeWrite' },
+  );
   const calls = createCalls({
     client,
     reads: bucket(rates.reads),
@@ -83,7 +93,7 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
     requestTimeoutMs: timing.requestTimeoutMs,
     retryMs: timing.retryMs,
     clock,
-    beforeWrite: settings.beforeWrite ?? (() => {}),
+    beforeWrite,
     onCall: settings.onCall ?? (() => {}),
   });
   const memory = createMemory();
@@ -98,3 +108,5 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
     close: () => client.destroy(),
   };
 }
+
+const isRead = (commandName: string | undefined) => /^(Get|List)/.test(commandName ?? '');
