@@ -126,6 +126,15 @@ export const reasons = {
     means: 'The IAM role does not exist.',
     remedy: 'Create the role or mend principals; the operator looks again by itself.',
   },
+  ServiceAccountNotFound: {
+    means: 'A ServiceAccount in principals does not exist; what it was allowed before stays as it is.',
+    remedy: 'Create it with the annotation eks.amazonaws.com/role-arn; the operator follows by itself.',
+  },
+  ServiceAccountWithoutRole: {
+    means: 'A ServiceAccount in principals names no IAM role; what it was allowed before stays as it is.',
+    remedy:
+      'kubectl annotate serviceaccount NAME eks.amazonaws.com/role-arn=ARN; the operator follows by itself.',
+  },
   RoleNotAttachable: {
     means: 'Policies cannot be attached to this role (service-linked or AWSReservedSSO).',
     remedy: 'Name a role of your own.',

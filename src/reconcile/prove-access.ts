@@ -31,9 +31,15 @@ export async function proveAccess(
   const now = world.now();
   const intervalMs = probe.intervalSeconds * 1000 * world.settings.timeScale;
   const last = world.proofs.get(user.metadata.uid) ?? carriedOver(user, intervalMs, now);
+  const roleARNs = standing.principals.resolved.map(({ roleARN }) => roleARN);
   const changed = just.role.changes.length > 0 || just.policies.changes.length > 0;
   const where = placeOf(standing);
-  if (last !== undefined && !changed && !isAskedFor(user) && stillHolds(last, user, arns, where)) {
+  if (
+    last !== undefined &&
+    !changed &&
+    !isAskedFor(user) &&
+    stillHolds(last, user, { arns, roleARNs, where })
+  ) {
     // One that was carried over has to become due, so it is remembered with the time at which it does.
     world.proofs.set(user.metadata.uid, last);
     if (probe.policy === 'OnChange') return { link: linkOf(last), proof: last };
@@ -43,7 +49,7 @@ export async function proveAccess(
   const changedAt = changed ? now : (last?.changedAt ?? changeBeforeRestart(user, last, now));
   const verdict = await verify(user, standing, arns, changedAt, world, signal);
   const { generation } = user.metadata;
-  const proof: Proof = { verdict, generation, arns, where, at: now, countsFrom: now, changedAt };
+  const proof: Proof = { verdict, generation, arns, roleARNs, where, at: now, countsFrom: now, changedAt };
   world.proofs.set(user.metadata.uid, proof);
   const againMs = againAfter(verdict, probe.policy === 'Periodic' ? intervalMs : undefined, world);
   return { link: linkOf(proof), proof, ...(againMs === undefined ? {} : { againMs }) };
@@ -79,7 +85,7 @@ function changeBeforeRestart(
 
 async function verify(
   user: IamDatabaseUser,
-  { target, database }: Eligible,
+  { target, database, principals }: Eligible,
   arns: readonly string[],
   changedAt: number | undefined,
   world: World,
@@ -91,7 +97,7 @@ async function verify(
       {
         as: user.spec.probe.as,
         operatorProofAllowed: world.settings.proveAsOperator,
-        principals: user.spec.principals.map(({ roleARN }) => ({ roleARN, resourceARNs: arns })),
+        principals: principals.resolved.map(({ roleARN }) => ({ roleARN, resourceARNs: arns })),
         endpoint: target.endpoint,
         port: target.port,
         ...(dial === undefined ? {} : { dial }),
@@ -128,6 +134,7 @@ function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Pr
     },
     generation: metadata.generation,
     arns: status.resourceARNs ?? [],
+    roleARNs: (status.principals ?? []).map(({ roleARN }) => roleARN),
     where: undefined,
     at,
     // The time in status may be a day old, so the next proof comes due at a place in the interval that is the object's own.
@@ -137,10 +144,15 @@ function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Pr
 }
 
 /** A login by the operator's own identity is one as well, and costs the database as much. */
-const stillHolds = (last: Proof, user: IamDatabaseUser, arns: readonly string[], where: string) =>
+const stillHolds = (
+  last: Proof,
+  user: IamDatabaseUser,
+  { arns, roleARNs, where }: Pick<Proof, 'arns' | 'roleARNs' | 'where'>,
+) =>
   (last.verdict.status === 'True' || last.verdict.reason === 'ProvenAsOperator') &&
   last.generation === user.metadata.generation &&
   last.arns.join(' ') === arns.join(' ') &&
+  last.roleARNs.join(' ') === roleARNs.join(' ') &&
   (last.where === undefined || last.where === where);
 
 const placeOf = ({ target, database: { spec } }: Eligible) =>

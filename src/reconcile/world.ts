@@ -111,6 +111,8 @@ export interface Proof {
   readonly verdict: AccessVerdict;
   readonly generation: number;
   readonly arns: readonly string[];
+  /** The roles that its principals were. */
+  readonly roleARNs: readonly string[];
   /** Endpoint, address and database; undefined for a proof carried over a restart. */
   readonly where: string | undefined;
   /** When the login was. */

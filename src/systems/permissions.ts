@@ -30,6 +30,12 @@ export const clusterRules: readonly Rule[] = [
   },
   {
     apiGroups: [''],
+    resources: ['serviceaccounts'],
+    verbs: ['list', 'watch'],
+    why: 'the IAM role that a ServiceAccount in principals is annotated with; only metadata is asked for',
+  },
+  {
+    apiGroups: [''],
     resources: ['configmaps'],
     verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
     why: 'trust bundles and connection details',
