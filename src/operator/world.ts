@@ -69,6 +69,7 @@ export function createWorld(options: {
     ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
     settings: {
       proveAsOperator: config['prove-as-operator'],
+      proveWithServiceAccountsIn: config['prove-with-service-accounts-in'].split(',').filter(Boolean),
       bundleMountPath: config['bundle-mount-path'],
       allowLocalAddresses: config['allow-local-addresses'],
       timeScale: config['time-scale'],

@@ -43,6 +43,26 @@ async function proven(
   return world;
 }
 
+describe('what is asked of a login by ServiceAccount', () => {
+  const asked = async (namespaces: readonly string[]) => {
+    const world = aWorld({ proveWithServiceAccountsIn: namespaces });
+    world.annotate('checkout', roleARN);
+    world.put(aDatabase(), aUser({ spec: { principals: [{ serviceAccount: { name: 'checkout' } }] } }));
+    await pass(world);
+    return world.wishes[0]?.principals;
+  };
+  const resourceARNs = [dbARN('payments_checkout')];
+
+  it('is its own token where the namespace opted in', async () => {
+    const serviceAccount = { namespace: 'payments', name: 'checkout' };
+    expect(await asked(['billing', 'payments'])).toEqual([{ roleARN, resourceARNs, serviceAccount }]);
+  });
+
+  it('is its role elsewhere', async () => {
+    expect(await asked(['pay', 'payments-2'])).toEqual([{ roleARN, resourceARNs }]);
+  });
+});
+
 describe('what is asked of a login', () => {
   it('is each principal with exactly its ARNs, at the real endpoint', async () => {
     const second = `arn:aws:iam::${accountID}:role/payments-2`;

@@ -3,6 +3,8 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { Failure, asFailure } from './kernel/failure.ts';
 import type { Done, PoliciesDone } from './links.ts';
 import { spreadOf } from './next-look.ts';
+import type { AccessPrincipal } from '../resources/access/verdict.ts';
+import type { Principal } from './principals.ts';
 import type { Eligible } from './standing.ts';
 import { handledOf, type Link } from './status.ts';
 import type { Proof, World } from './world.ts';
@@ -97,7 +99,7 @@ async function verify(
       {
         as: user.spec.probe.as,
         operatorProofAllowed: world.settings.proveAsOperator,
-        principals: principals.resolved.map(({ roleARN }) => ({ roleARN, resourceARNs: arns })),
+        principals: principals.resolved.map((one) => toBeProven(one, user.metadata.namespace, arns, world)),
         endpoint: target.endpoint,
         port: target.port,
         ...(dial === undefined ? {} : { dial }),
@@ -116,6 +118,17 @@ async function verify(
     const { reason, message, retryAfterMs } = asFailure(thrown);
     return { status: 'Unknown', reason, message, retryAfterMs: retryAfterMs ?? 10_000 };
   }
+}
+
+/** By its own token where the namespace opted in to that: else the role has to trust the operator. */
+function toBeProven(
+  { roleARN, serviceAccount: name }: Principal,
+  namespace: string,
+  resourceARNs: readonly string[],
+  { settings }: World,
+): AccessPrincipal {
+  const byToken = name !== undefined && settings.proveWithServiceAccountsIn.includes(namespace);
+  return { roleARN, resourceARNs, ...(byToken ? { serviceAccount: { namespace, name } } : {}) };
 }
 
 /** A proof of the same generation and ARNs, as found in status after a restart, so that not everybody logs in at once. */

@@ -40,6 +40,8 @@ export interface World extends View {
   readonly operatorID: string;
   readonly settings: {
     readonly proveAsOperator: boolean;
+    /** Namespaces whose ServiceAccounts the operator may have tokens of. */
+    readonly proveWithServiceAccountsIn: readonly string[];
     readonly bundleMountPath: string;
     readonly allowLocalAddresses: boolean;
     /** Factor on every timer. */

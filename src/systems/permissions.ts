@@ -64,6 +64,16 @@ export const namespaceRules: readonly Rule[] = [
   },
 ];
 
+/** In each namespace of --prove-with-service-accounts-in, by a Role of its own there: RBAC cannot limit audiences. */
+export const tokenRules: readonly Rule[] = [
+  {
+    apiGroups: [''],
+    resources: ['serviceaccounts/token'],
+    verbs: ['create'],
+    why: 'proves logins as the workload does, by tokens of its ServiceAccount for sts.amazonaws.com',
+  },
+];
+
 export interface PolicyStatement {
   readonly Sid: string;
   readonly Effect: 'Allow';

@@ -196,6 +196,7 @@ export function aWorld(
     }),
     settings: {
       proveAsOperator: false,
+      proveWithServiceAccountsIn: [],
       bundleMountPath: '/etc/rds-ca',
       allowLocalAddresses: false,
       timeScale: 1,

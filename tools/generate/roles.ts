@@ -1,5 +1,11 @@
 // The operator's rights in Kubernetes and in AWS, from permissions.ts.
-import { clusterRules, namespaceRules, operatorPolicy, type Rule } from '../../src/systems/permissions.ts';
+import {
+  clusterRules,
+  namespaceRules,
+  operatorPolicy,
+  type Rule,
+  tokenRules,
+} from '../../src/systems/permissions.ts';
 import { yaml } from './crds.ts';
 
 const plain = ({ apiGroups, resources, verbs }: Rule) => ({ apiGroups, resources, verbs });
@@ -9,6 +15,7 @@ export function roleFiles(): Readonly<Record<string, string>> {
   return {
     'charts/iamdb-operator/files/cluster-rules.yaml': yaml(clusterRules.map(plain)),
     'charts/iamdb-operator/files/namespace-rules.yaml': yaml(namespaceRules.map(plain)),
+    'charts/iamdb-operator/files/token-rules.yaml': yaml(tokenRules.map(plain)),
     'docs/reference/operator-policy.json': `${JSON.stringify(operatorPolicy(examplePolicy), null, 2)}\n`,
   };
 }
