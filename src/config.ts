@@ -79,6 +79,17 @@ export const settings = {
     sentence: "Prove logins with the operator's own identity where the workload's cannot be had.",
     helm: 'proveAsOperator',
   },
+  'prove-with-service-accounts-in': {
+    type: 'string',
+    default: '',
+    sentence:
+      'Namespaces, with commas, in which logins are proven by tokens of the ServiceAccounts in principals. Needs serviceaccounts/token create there (token-rules.yaml). Default: none.',
+    form: {
+      pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(,[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/,
+      takes: 'names of namespaces with commas between them',
+    },
+    helm: 'proveWithServiceAccountsIn',
+  },
   'proofs-per-second': {
     type: 'number',
     default: 20,

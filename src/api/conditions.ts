@@ -1,4 +1,5 @@
 // The closed list of conditions and reasons, each with what it means and what to do: the source of the reference page.
+import { policyReasons } from './policy-reasons.ts';
 
 export const conditionTypes = {
   Ready: 'Everything below that applies holds for this generation, as read back.',
@@ -121,32 +122,8 @@ export const reasons = {
     means: 'Another IamDatabaseUser holds this user name on the same server.',
     remedy: 'Use another user name, or delete the object that the message names.',
   },
-  // policy
-  RoleNotFound: {
-    means: 'The IAM role does not exist.',
-    remedy: 'Create the role or mend principals; the operator looks again by itself.',
-  },
-  RoleNotAttachable: {
-    means: 'Policies cannot be attached to this role (service-linked or AWSReservedSSO).',
-    remedy: 'Name a role of your own.',
-  },
-  ForeignPolicy: {
-    means: 'A policy of the name we need exists and is not ours.',
-    remedy: 'Rename or delete that policy, or run the operator with another operator id.',
-  },
-  QuotaExceeded: {
-    means: 'An IAM quota is used up.',
-    remedy: 'Raise the quota that the message names, or spread users over more roles.',
-  },
-  AccessDenied: {
-    means: 'AWS refused the operator an action.',
-    remedy: "Add the action to the operator's policy: docs/reference/operator-policy.json.",
-  },
-  Throttled: { means: 'AWS asks to slow down.', remedy: 'Nothing; the operator goes on by itself.' },
-  AwsUnavailable: {
-    means: 'AWS does not answer.',
-    remedy: 'Check network and endpoints; the operator goes on by itself.',
-  },
+  // policy and principals
+  ...policyReasons,
   // role
   RoleNotOurs: {
     means: 'A role of this name exists and does not carry the mark of this object.',

@@ -17,6 +17,9 @@ export const labels = {
 } as const;
 export const managedByValue = 'iamdb-operator';
 
+/** EKS's own, on a ServiceAccount: the IAM role that its pods act as (IRSA). */
+export const irsaAnnotation = 'eks.amazonaws.com/role-arn';
+
 export const annotations = {
   /** On a ConfigMap of ours: uid of the IamDatabaseUser it belongs to. */
   ownerUID: `${group}/owner-uid`,

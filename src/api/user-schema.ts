@@ -76,7 +76,6 @@ export const userSchema = {
           'x-kubernetes-list-type': 'atomic',
           items: {
             type: 'object',
-            required: ['roleARN'],
             properties: {
               roleARN: {
                 description: 'ARN of an IAM role in the account of the database.',
@@ -84,7 +83,20 @@ export const userSchema = {
                 maxLength: 600,
                 pattern: '^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$',
               },
+              serviceAccount: {
+                description:
+                  'A ServiceAccount of the same namespace; its IAM role is read from its annotation eks.amazonaws.com/role-arn, and followed.',
+                type: 'object',
+                required: ['name'],
+                properties: { name: { ...dnsName, description: 'Its name.' } },
+              },
             },
+            'x-kubernetes-validations': [
+              {
+                rule: 'has(self.roleARN) != has(self.serviceAccount)',
+                message: 'name exactly one of roleARN and serviceAccount',
+              },
+            ],
           },
         },
         trustBundle: {
@@ -153,15 +165,20 @@ export const userSchema = {
           items: { type: 'string', maxLength: 2048 },
         },
         principals: {
-          description: 'Each principal and the policy that lets it in.',
+          description: 'Each IAM role that may log in, and the policy that lets it in.',
           type: 'array',
           maxItems: 16,
           'x-kubernetes-list-type': 'atomic',
           items: {
             type: 'object',
-            required: ['roleARN'],
+            required: ['roleARN', 'source'],
             properties: {
               roleARN: { type: 'string', maxLength: 2048, description: 'The IAM role.' },
+              source: {
+                type: 'string',
+                enum: ['Spec', 'IRSA'],
+                description: 'Where it was found: named in spec, or in the annotation of a ServiceAccount.',
+              },
               policyARN: {
                 type: 'string',
                 maxLength: 2048,

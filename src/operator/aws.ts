@@ -35,10 +35,11 @@ export function awsSystems(options: {
   readonly operatorID: string;
   readonly mayDial: (address: string) => boolean;
   readonly beforeWrite: () => void;
+  readonly requestToken: AccessPorts['requestToken'];
   readonly metrics: Metrics;
   readonly log: Log;
 }): AwsSystems {
-  const { config, operatorID, mayDial, beforeWrite, metrics, log } = options;
+  const { config, operatorID, mayDial, beforeWrite, requestToken, metrics, log } = options;
   const scale = config['time-scale'];
   const now = () => Date.now();
   const rdsClients = perRegion((region) => new RDSClient({ region }));
@@ -82,6 +83,8 @@ export function awsSystems(options: {
     directory,
     access: {
       ...sts({ clientFor: stsClients.get, onCall: metrics.awsCall }),
+      requestToken,
+      trustPolicy: iam.trustPolicy,
       signToken,
       operatorToken,
       login: async (request) => await login(request, mayDial),

@@ -4,13 +4,15 @@ import { labels, managedByValue } from '../api/names.ts';
 import { systemClock } from '../controller/clock.ts';
 import type { Report } from '../controller/incident.ts';
 import type { KubeObject } from '../controller/object.ts';
-import { createReflector, type Reflector } from '../controller/reflector.ts';
+import { createReflector, type ListWatch, type Reflector } from '../controller/reflector.ts';
 import { type Change, createStore, type IndexFunctions, type Store } from '../controller/store.ts';
 import type { ReflectorTiming } from '../controller/timing.ts';
 import { annotations } from '../api/names.ts';
-import { listWatchOf, type Scope } from '../systems/kubernetes/list-watch.ts';
+import { listWatchOf, metadataListWatchOf, type Scope } from '../systems/kubernetes/list-watch.ts';
 import { kinds, type ResourceDescriptor } from '../systems/kubernetes/resource.ts';
 import type { KubeTransport } from '../systems/kubernetes/transport.ts';
+import { type ServiceAccountObject, serviceAccountIndexes, trimServiceAccount } from './service-accounts.ts';
+import { userIndexes } from './users-by-role.ts';
 
 export interface NamespaceObject extends KubeObject {
   readonly metadata: KubeObject['metadata'] & { readonly labels?: Readonly<Record<string, string>> };
@@ -32,12 +34,15 @@ export interface ConfigMapObject extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+type UserIndex = 'database' | 'username' | 'namespace' | keyof typeof userIndexes;
+
 export interface Caches {
   readonly databases: Store<IamDatabase>;
-  readonly users: Store<IamDatabaseUser, 'database' | 'username' | 'namespace' | 'principal'>;
+  readonly users: Store<IamDatabaseUser, UserIndex>;
   readonly namespaces: Store<NamespaceObject>;
   /** ConfigMaps with our labels only. */
   readonly configMaps: Store<ConfigMapObject, 'owner'>;
+  readonly serviceAccounts: Store<ServiceAccountObject, 'role'>;
   start(handlers: Handlers): void;
   whenSynced(signal: AbortSignal): Promise<void>;
   isSynced(): boolean;
@@ -50,6 +55,7 @@ export interface Handlers {
   user(change: Change<IamDatabaseUser>, initial: boolean): void;
   namespace(change: Change<NamespaceObject>, initial: boolean): void;
   configMap(change: Change<ConfigMapObject>, initial: boolean): void;
+  serviceAccount(change: Change<ServiceAccountObject>, initial: boolean): void;
 }
 
 export function createCaches(options: {
@@ -67,11 +73,11 @@ export function createCaches(options: {
     kind: ResourceDescriptor,
     into: Store<T> | Store<T, string>,
     onChange: (change: Change<T>, initial: boolean) => void,
-    scope: Scope = {},
+    source: ListWatch<T>,
   ) => {
     const reflector = createReflector<T>({
       name: kind.plural,
-      source: listWatchOf<T>(transport, kind, scope),
+      source,
       store: into,
       onChange,
       timing,
@@ -83,12 +89,15 @@ export function createCaches(options: {
     reflector.start();
   };
 
+  const whole = <T extends KubeObject>(kind: ResourceDescriptor, scope: Scope = {}) =>
+    listWatchOf<T>(transport, kind, scope);
+
   const databases = store<IamDatabase, never>({});
-  const users = store<IamDatabaseUser, 'database' | 'username' | 'namespace' | 'principal'>({
+  const users = store<IamDatabaseUser, UserIndex>({
     database: ({ spec }) => [spec.databaseRef.name],
     username: ({ spec }) => [spec.username],
     namespace: ({ metadata }) => [metadata.namespace],
-    principal: ({ spec }) => spec.principals.map(({ roleARN }) => roleARN),
+    ...userIndexes,
   });
   const namespaces = store<NamespaceObject, never>({});
   const configMaps = store<ConfigMapObject, 'owner'>({
@@ -98,17 +107,31 @@ export function createCaches(options: {
     },
   });
 
+  const serviceAccounts = store<ServiceAccountObject, 'role'>(serviceAccountIndexes);
+
   return {
     databases,
     users,
     namespaces,
     configMaps,
+    serviceAccounts,
     start: (handlers) => {
       const ours = `${labels.managedBy}=${managedByValue},${labels.operatorID}=${operatorID}`;
-      reflect(kinds.namespace, namespaces, handlers.namespace);
-      reflect(kinds.configMap, configMaps, handlers.configMap, { labelSelector: ours });
-      reflect(kinds.iamDatabase, databases, handlers.database);
-      reflect(kinds.iamDatabaseUser, users, handlers.user);
+      reflect(kinds.namespace, namespaces, handlers.namespace, whole(kinds.namespace));
+      reflect(
+        kinds.configMap,
+        configMaps,
+        handlers.configMap,
+        whole(kinds.configMap, { labelSelector: ours }),
+      );
+      reflect(
+        kinds.serviceAccount,
+        serviceAccounts,
+        handlers.serviceAccount,
+        metadataListWatchOf(transport, kinds.serviceAccount, trimServiceAccount),
+      );
+      reflect(kinds.iamDatabase, databases, handlers.database, whole(kinds.iamDatabase));
+      reflect(kinds.iamDatabaseUser, users, handlers.user, whole(kinds.iamDatabaseUser));
     },
     whenSynced: async (signal) => {
       await Promise.all(reflectors.map((reflector) => reflector.whenSynced(signal)));

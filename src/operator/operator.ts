@@ -18,12 +18,16 @@ import { reconcileDatabase } from '../reconcile/database.ts';
 import { Failure } from '../reconcile/kernel/failure.ts';
 import type { NextLook } from '../reconcile/next-look.ts';
 import { reconcileUser } from '../reconcile/user.ts';
+import type { AccessPorts } from '../resources/access/access.ts';
+import { stsAudience } from '../resources/access/trust.ts';
 import { checkAddress } from '../resources/target/address.ts';
 import { eventSink } from '../systems/kubernetes/event-sink.ts';
+import { orKubeFailure } from '../systems/kubernetes/failures.ts';
 import { leasePort } from '../systems/kubernetes/lease.ts';
 import { objectsOf } from '../systems/kubernetes/objects.ts';
 import { remedyFor } from '../systems/kubernetes/remedy.ts';
 import { kinds } from '../systems/kubernetes/resource.ts';
+import { requestToken } from '../systems/kubernetes/token-request.ts';
 import { connect } from '../systems/kubernetes/transport.ts';
 import { awsSystems } from './aws.ts';
 import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
@@ -89,7 +93,20 @@ export async function startOperator(options: {
   });
   const allowLocal = config['allow-local-addresses'];
   const mayDial = (address: string) => checkAddress(address, { allowLocal }) === undefined;
-  const aws = awsSystems({ config, mayDial, operatorID, beforeWrite, metrics, log });
+  const tokenOf: AccessPorts['requestToken'] = async ({ namespace, name }, passSignal) => {
+    // 600 s is the shortest that the API server gives; it is used once, at once.
+    const wanted = { namespace, serviceAccount: name, audiences: [stsAudience], expirationSeconds: 600 };
+    return (await orKubeFailure(requestToken(transport, wanted, passSignal))).token;
+  };
+  const aws = awsSystems({
+    config,
+    mayDial,
+    operatorID,
+    beforeWrite,
+    requestToken: tokenOf,
+    metrics,
+    log,
+  });
   const databaseServers = servers({
     secrets: objectsOf<SecretObject>(transport, kinds.secret),
     namespace: config.namespace,

@@ -14,11 +14,12 @@ import type { policyResource } from '../resources/policy/resource.ts';
 import type { DesiredTrustBundle, TrustContribution } from '../resources/trust-bundle/plan.ts';
 import type { trustBundleResource } from '../resources/trust-bundle/resource.ts';
 import type { Caches } from './caches.ts';
+import { usersByRole } from './users-by-role.ts';
 
 export interface SharedPasses extends Pick<World, 'convergePolicy' | 'convergeBundle'> {}
 
 export function sharedPasses(options: {
-  readonly caches: Pick<Caches, 'users' | 'isSynced'>;
+  readonly caches: Pick<Caches, 'users' | 'serviceAccounts' | 'isSynced'>;
   readonly world: Pick<World, 'operatorID' | 'vetted' | 'arnsOf' | 'roots'> &
     Parameters<typeof standingOf>[1];
   readonly policy: ReturnType<typeof policyResource>;
@@ -27,13 +28,20 @@ export function sharedPasses(options: {
 }): SharedPasses {
   const { caches, world, policy, trustBundle, deadlineMs } = options;
 
+  const usersOf = usersByRole(caches.users, caches.serviceAccounts, world);
+
   const policyOf = (roleARN: string): DesiredPolicy => ({
     roleARN,
     operatorID: world.operatorID,
     scope: 'all',
-    contributions: caches.users.byIndex('principal', roleARN).map(toPolicy),
+    contributions: contributionsTo(roleARN),
     complete: caches.isSynced(),
   });
+
+  const contributionsTo = (roleARN: string): readonly Contribution[] => {
+    const { naming, possible } = usersOf(roleARN);
+    return [...naming.map(toPolicy), ...possible.map(toPolicy).map(asPossible)];
+  };
 
   const toPolicy = (user: IamDatabaseUser): Contribution => {
     const { username } = user.spec;
@@ -118,4 +126,9 @@ export function sharedPasses(options: {
     convergePolicy: policies,
     convergeBundle: (namespace, name, signal) => bundles(`${namespace}/${name}`, signal),
   };
+}
+
+/** What stands for it stays, nothing is added. */
+function asPossible(contribution: Contribution): Contribution {
+  return contribution.state === 'present' ? { ...contribution, state: 'unknown' } : contribution;
 }

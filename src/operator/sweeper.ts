@@ -7,18 +7,21 @@ import { whenSomethingHappens } from '../reconcile/next-look.ts';
 import type { World } from '../reconcile/world.ts';
 import type { AwsSystems } from './aws.ts';
 import type { Caches } from './caches.ts';
+import { usersByRole } from './users-by-role.ts';
 
 const sweepMs = 600_000;
 const retryMs = 15_000;
 
 /** Looking at one that is as it should be costs no request. Keys: `policy <role ARN>`, `bundle <namespace>/<name>`, or `all`: everything of ours that can be found. */
 export function createSweeper(options: {
-  readonly world: Pick<World, 'convergePolicy' | 'convergeBundle' | 'database'>;
-  readonly caches: Pick<Caches, 'configMaps' | 'users'>;
+  readonly world: Pick<World, 'convergePolicy' | 'convergeBundle' | 'database' | 'serviceAccount'>;
+  readonly caches: Pick<Caches, 'configMaps' | 'users' | 'serviceAccounts'>;
   readonly aws: Pick<AwsSystems, 'knownPolicies'>;
   readonly timeScale: number;
 }): (key: string, signal: AbortSignal) => Promise<NextLook> {
   const { world, caches, aws, timeScale } = options;
+
+  const usersOf = usersByRole(caches.users, caches.serviceAccounts, world);
 
   const one = async (key: string, signal: AbortSignal): Promise<boolean> => {
     const [kind, rest = ''] = key.split(' ');
@@ -34,7 +37,8 @@ export function createSweeper(options: {
   const leftBehind = async (signal: AbortSignal): Promise<readonly string[]> => {
     const known = await aws.knownPolicies(signal);
     const roles = known.filter(({ roleARN, usernames }) => {
-      const asking = new Set(caches.users.byIndex('principal', roleARN).map(({ spec }) => spec.username));
+      const { naming, possible } = usersOf(roleARN);
+      const asking = new Set([...naming, ...possible].map(({ spec }) => spec.username));
       return asking.size === 0 || usernames.some((username) => !asking.has(username));
     });
     const bundles = caches.configMaps

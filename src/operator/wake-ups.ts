@@ -5,6 +5,7 @@ import type { Controller } from '../controller/controller.ts';
 import type { Change } from '../controller/store.ts';
 import type { Priority } from '../controller/work-queue.ts';
 import { keyOf, trustBundleName } from '../reconcile/names.ts';
+import { principalsOf } from '../reconcile/principals.ts';
 import { sameStatus } from '../reconcile/status.ts';
 import type { World } from '../reconcile/world.ts';
 import type { Caches, Handlers } from './caches.ts';
@@ -21,7 +22,7 @@ export function wakeUps(options: {
     readonly users: Controller;
     readonly sweeps: Controller;
   };
-  readonly world: Pick<World, 'database' | 'forget' | 'learn'>;
+  readonly world: Pick<World, 'database' | 'forget' | 'learn' | 'serviceAccount'>;
 }): WakeUps {
   const { caches, controllers, world } = options;
   const user = (one: IamDatabaseUser, priority: Priority) =>
@@ -35,7 +36,7 @@ export function wakeUps(options: {
     const bundle =
       database === undefined ? one.spec.trustBundle.configMapName : trustBundleName(one, database);
     return [
-      ...one.spec.principals.map(({ roleARN }) => `policy ${roleARN}`),
+      ...principalsOf(one, world).resolved.map(({ roleARN }) => `policy ${roleARN}`),
       ...(bundle === undefined ? [] : [`bundle ${one.metadata.namespace}/${bundle}`]),
     ];
   };
@@ -76,6 +77,17 @@ export function wakeUps(options: {
         if (initial || (change.kind === 'updated' && sameLabels(change.object, change.previous))) return;
         for (const one of caches.users.byIndex('namespace', change.object.metadata.name))
           user(one, 'dependency');
+      },
+      serviceAccount: (change, initial) => {
+        const was = change.kind === 'updated' ? change.previous.roleARN : undefined;
+        const isSame = change.kind === 'updated' && was === change.object.roleARN;
+        if (initial || isSame) return;
+        const users = caches.users.byIndex('serviceAccount', change.key);
+        for (const one of users) user(one, 'dependency');
+        // The role that it no longer is has to be looked at without them; one that has none now takes nothing from anybody.
+        if (users.length > 0 && was !== undefined && change.object.roleARN !== undefined) {
+          sweep(`policy ${was}`);
+        }
       },
       configMap: (change, initial) => {
         if (initial) return;

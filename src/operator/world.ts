@@ -22,6 +22,7 @@ import type { Caches, NamespaceObject } from './caches.ts';
 import { createLoginPace } from './login-pace.ts';
 import { emptyKnowledge, isNews } from './knowledge.ts';
 import type { Servers } from './servers.ts';
+import { serviceAccountView } from './service-accounts.ts';
 import { sharedPasses } from './shared-passes.ts';
 
 export function createWorld(options: {
@@ -55,6 +56,7 @@ export function createWorld(options: {
     usersNamed: (username: string) => caches.users.byIndex('username', username),
     usersOf: (database: string) => caches.users.byIndex('database', database),
     markOf: (server: string, username: string) => known.marks.get(`${server} ${username}`),
+    ...serviceAccountView(caches.serviceAccounts),
     roots: aws.roots,
     arnsOf: ((user, target) =>
       target.resourceIDs.map((resourceID) =>
@@ -67,6 +69,7 @@ export function createWorld(options: {
     ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
     settings: {
       proveAsOperator: config['prove-as-operator'],
+      proveWithServiceAccountsIn: config['prove-with-service-accounts-in'].split(',').filter(Boolean),
       bundleMountPath: config['bundle-mount-path'],
       allowLocalAddresses: config['allow-local-addresses'],
       timeScale: config['time-scale'],

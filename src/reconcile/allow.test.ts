@@ -23,7 +23,9 @@ function judge(input: {
 }) {
   const database = aDatabase({ spec: { ...(input.allow && { allow: input.allow }), ...input.database } });
   const namespace = 'namespace' in input ? input.namespace : aNamespace();
-  return judgeAllowed(aUser({ spec: input.spec ?? {} }), database, namespace, aTarget());
+  const user = aUser({ spec: input.spec ?? {} });
+  const roleARNs = user.spec.principals.flatMap((principal) => principal.roleARN ?? []);
+  return judgeAllowed(user, database, namespace, aTarget(), roleARNs);
 }
 
 const verdict = (input: Parameters<typeof judge>[0]) => {

@@ -27,8 +27,10 @@ export function judgeAllowed(
   database: IamDatabase,
   namespace: NamespaceFacts | undefined,
   account: { readonly accountID: string; readonly partition: string },
+  /** The roles that its principals are, as far as they are known: one that is not is judged once it is. */
+  roleARNs: readonly string[],
 ): Permission | Failure {
-  const { username, memberOf, principals } = user.spec;
+  const { username, memberOf } = user.spec;
   const db = database.metadata.name;
 
   const rules = database.spec.allow.filter(
@@ -58,7 +60,7 @@ export function judgeAllowed(
       );
     }
   }
-  for (const { roleARN } of principals) {
+  for (const roleARN of roleARNs) {
     const [, partition, , , accountID] = roleARN.split(':');
     if (partition !== account.partition || accountID !== account.accountID) {
       return new Failure(
@@ -89,17 +91,15 @@ export function judgeAllowed(
     );
   }
   const admitting = grouped.filter((rule) =>
-    principals.every(({ roleARN }) => rule.principals.some((pattern) => matchesArn(pattern, roleARN))),
+    roleARNs.every((roleARN) => rule.principals.some((pattern) => matchesArn(pattern, roleARN))),
   );
   if (admitting.length === 0) {
     const patterns = grouped.flatMap((rule) => rule.principals);
-    const refused = principals.filter(
-      ({ roleARN }) => !patterns.some((pattern) => matchesArn(pattern, roleARN)),
-    );
+    const refused = roleARNs.filter((roleARN) => !patterns.some((pattern) => matchesArn(pattern, roleARN)));
     return new Failure(
       'invalid',
       'PrincipalNotAllowed',
-      `IamDatabase ${db} does not allow these principals: ${list((refused.length > 0 ? refused : principals).map((p) => p.roleARN))}.`,
+      `IamDatabase ${db} does not allow these principals: ${list(refused.length > 0 ? refused : roleARNs)}.`,
     );
   }
   return { rules: admitting, literallyAllowedGroups: admitting.flatMap((rule) => rule.memberOf ?? []) };

@@ -13,6 +13,7 @@ const standings = {
     target: aTarget(),
     namespace: aNamespace(),
     permission: { rules: [], literallyAllowedGroups: [] },
+    principals: { resolved: [], unresolved: [] },
     reservedUsernames: [],
   },
   refused: { state: 'refused', failure: new Failure('invalid', 'NamespaceNotAllowed', 'No.') },

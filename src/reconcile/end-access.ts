@@ -8,6 +8,7 @@ import { asFailure, Failure } from './kernel/failure.ts';
 import { trustBundleName } from './names.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { ownerOf } from './owner.ts';
+import { principalsOf } from './principals.ts';
 import { report } from './report-user.ts';
 import { hasBegun, standingOf } from './standing.ts';
 import { failed, type Link } from './status.ts';
@@ -105,7 +106,7 @@ async function endPolicies(
   const target = world.stateOf(user.spec.databaseRef.name)?.target;
   const arns = target === undefined || target instanceof Failure ? [] : world.arnsOf(user, target);
   const end = async (roleARN: string) => whatHolds(await world.convergePolicy(roleARN, signal), arns);
-  const named = new Set(user.spec.principals.map(({ roleARN }) => roleARN));
+  const named = new Set(principalsOf(user, world).resolved.map(({ roleARN }) => roleARN));
   const [ofNamed, holding] = await Promise.all([
     Promise.all([...named].map(end)),
     ending === 'Retain' ? [] : world.rolesHolding(user, signal).catch(asFailure),

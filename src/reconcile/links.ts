@@ -1,6 +1,7 @@
 // The four things kept for a user, each converged and told as a link of the chain.
 import type { ConditionType } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
+import type { UserStatus } from '../api/schema.ts';
 import { connectionData } from '../resources/connection/data.ts';
 import type { DesiredConnection } from '../resources/connection/plan.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
@@ -84,7 +85,7 @@ function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): D
 }
 
 export interface PoliciesDone extends Done {
-  readonly principals: readonly { readonly roleARN: string; readonly policyARN?: string }[];
+  readonly principals: NonNullable<UserStatus['principals']>;
 }
 
 /**
@@ -99,17 +100,27 @@ export async function convergePolicies(
   signal: AbortSignal,
 ): Promise<PoliciesDone> {
   const arns = world.arnsOf(user, standing.target);
+  const { resolved, unresolved } = standing.principals;
   const each = await Promise.all(
-    user.spec.principals.map(async ({ roleARN }) => {
+    resolved.map(async ({ roleARN, source }) => {
       const outcome = await world.convergePolicy(roleARN, signal);
       const policyARN = 'observed' in outcome ? world.policyHolding(outcome.observed, arns) : undefined;
-      return { roleARN, policyARN, done: own(done('PolicyReady', outcome), outcome, policyARN, arns) };
+      return {
+        roleARN,
+        source,
+        policyARN,
+        done: own(done('PolicyReady', outcome), outcome, policyARN, arns),
+      };
     }),
   );
-  const principals = each.map(({ roleARN, policyARN }) =>
-    policyARN === undefined ? { roleARN } : { roleARN, policyARN },
-  );
+  const principals = each.map(({ roleARN, source, policyARN }) => ({
+    roleARN,
+    source,
+    ...(policyARN === undefined ? {} : { policyARN }),
+  }));
   const changes = each.flatMap((one) => one.done.changes);
+  const [unknown] = unresolved;
+  if (unknown !== undefined) return { link: failed('PolicyReady', unknown), changes, principals };
   const bad = each.find((one) => one.done.link.status !== 'True');
   if (bad !== undefined) return { link: bad.done.link, changes, principals };
   if (each.some((one) => one.policyARN === undefined)) {

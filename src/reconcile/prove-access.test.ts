@@ -43,6 +43,26 @@ async function proven(
   return world;
 }
 
+describe('what is asked of a login by ServiceAccount', () => {
+  const asked = async (namespaces: readonly string[]) => {
+    const world = aWorld({ proveWithServiceAccountsIn: namespaces });
+    world.annotate('checkout', roleARN);
+    world.put(aDatabase(), aUser({ spec: { principals: [{ serviceAccount: { name: 'checkout' } }] } }));
+    await pass(world);
+    return world.wishes[0]?.principals;
+  };
+  const resourceARNs = [dbARN('payments_checkout')];
+
+  it('is its own token where the namespace opted in', async () => {
+    const serviceAccount = { namespace: 'payments', name: 'checkout' };
+    expect(await asked(['billing', 'payments'])).toEqual([{ roleARN, resourceARNs, serviceAccount }]);
+  });
+
+  it('is its role elsewhere', async () => {
+    expect(await asked(['pay', 'payments-2'])).toEqual([{ roleARN, resourceARNs }]);
+  });
+});
+
 describe('what is asked of a login', () => {
   it('is each principal with exactly its ARNs, at the real endpoint', async () => {
     const second = `arn:aws:iam::${accountID}:role/payments-2`;
@@ -286,9 +306,9 @@ describe('after a restart', () => {
     world.time += 40 * hour;
     const user = world.stored();
     // Something else makes the status be written.
-    world.put({ ...user, status: { ...user.status, principals: [] } });
+    world.put({ ...user, status: { ...user.status, principals: [{ roleARN, source: 'Spec' }] } });
     expect(await logins(world)).toBe(0);
-    expect(world.stored().status?.principals).toHaveLength(1);
+    expect(world.stored().status?.principals?.[0]?.policyARN).toBeDefined();
     expect(world.stored().status?.lastVerificationTime).toBe('2026-03-01T00:00:00Z');
   });
 

@@ -3,6 +3,8 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { Failure, asFailure } from './kernel/failure.ts';
 import type { Done, PoliciesDone } from './links.ts';
 import { spreadOf } from './next-look.ts';
+import type { AccessPrincipal } from '../resources/access/verdict.ts';
+import type { Principal } from './principals.ts';
 import type { Eligible } from './standing.ts';
 import { handledOf, type Link } from './status.ts';
 import type { Proof, World } from './world.ts';
@@ -31,9 +33,15 @@ export async function proveAccess(
   const now = world.now();
   const intervalMs = probe.intervalSeconds * 1000 * world.settings.timeScale;
   const last = world.proofs.get(user.metadata.uid) ?? carriedOver(user, intervalMs, now);
+  const roleARNs = standing.principals.resolved.map(({ roleARN }) => roleARN);
   const changed = just.role.changes.length > 0 || just.policies.changes.length > 0;
   const where = placeOf(standing);
-  if (last !== undefined && !changed && !isAskedFor(user) && stillHolds(last, user, arns, where)) {
+  if (
+    last !== undefined &&
+    !changed &&
+    !isAskedFor(user) &&
+    stillHolds(last, user, { arns, roleARNs, where })
+  ) {
     // One that was carried over has to become due, so it is remembered with the time at which it does.
     world.proofs.set(user.metadata.uid, last);
     if (probe.policy === 'OnChange') return { link: linkOf(last), proof: last };
@@ -43,7 +51,7 @@ export async function proveAccess(
   const changedAt = changed ? now : (last?.changedAt ?? changeBeforeRestart(user, last, now));
   const verdict = await verify(user, standing, arns, changedAt, world, signal);
   const { generation } = user.metadata;
-  const proof: Proof = { verdict, generation, arns, where, at: now, countsFrom: now, changedAt };
+  const proof: Proof = { verdict, generation, arns, roleARNs, where, at: now, countsFrom: now, changedAt };
   world.proofs.set(user.metadata.uid, proof);
   const againMs = againAfter(verdict, probe.policy === 'Periodic' ? intervalMs : undefined, world);
   return { link: linkOf(proof), proof, ...(againMs === undefined ? {} : { againMs }) };
@@ -79,7 +87,7 @@ function changeBeforeRestart(
 
 async function verify(
   user: IamDatabaseUser,
-  { target, database }: Eligible,
+  { target, database, principals }: Eligible,
   arns: readonly string[],
   changedAt: number | undefined,
   world: World,
@@ -91,7 +99,7 @@ async function verify(
       {
         as: user.spec.probe.as,
         operatorProofAllowed: world.settings.proveAsOperator,
-        principals: user.spec.principals.map(({ roleARN }) => ({ roleARN, resourceARNs: arns })),
+        principals: principals.resolved.map((one) => toBeProven(one, user.metadata.namespace, arns, world)),
         endpoint: target.endpoint,
         port: target.port,
         ...(dial === undefined ? {} : { dial }),
@@ -112,6 +120,17 @@ async function verify(
   }
 }
 
+/** By its own token where the namespace opted in to that: else the role has to trust the operator. */
+function toBeProven(
+  { roleARN, serviceAccount: name }: Principal,
+  namespace: string,
+  resourceARNs: readonly string[],
+  { settings }: World,
+): AccessPrincipal {
+  const byToken = name !== undefined && settings.proveWithServiceAccountsIn.includes(namespace);
+  return { roleARN, resourceARNs, ...(byToken ? { serviceAccount: { namespace, name } } : {}) };
+}
+
 /** A proof of the same generation and ARNs, as found in status after a restart, so that not everybody logs in at once. */
 function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Proof | undefined {
   const { status, metadata } = user;
@@ -128,6 +147,7 @@ function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Pr
     },
     generation: metadata.generation,
     arns: status.resourceARNs ?? [],
+    roleARNs: (status.principals ?? []).map(({ roleARN }) => roleARN),
     where: undefined,
     at,
     // The time in status may be a day old, so the next proof comes due at a place in the interval that is the object's own.
@@ -137,10 +157,15 @@ function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Pr
 }
 
 /** A login by the operator's own identity is one as well, and costs the database as much. */
-const stillHolds = (last: Proof, user: IamDatabaseUser, arns: readonly string[], where: string) =>
+const stillHolds = (
+  last: Proof,
+  user: IamDatabaseUser,
+  { arns, roleARNs, where }: Pick<Proof, 'arns' | 'roleARNs' | 'where'>,
+) =>
   (last.verdict.status === 'True' || last.verdict.reason === 'ProvenAsOperator') &&
   last.generation === user.metadata.generation &&
   last.arns.join(' ') === arns.join(' ') &&
+  last.roleARNs.join(' ') === roleARNs.join(' ') &&
   (last.where === undefined || last.where === where);
 
 const placeOf = ({ target, database: { spec } }: Eligible) =>

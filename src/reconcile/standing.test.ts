@@ -30,6 +30,7 @@ function aView(input: {
     namespace: (name) => (known.includes(name) ? aNamespace(name) : undefined),
     usersNamed: (username) => users.filter(({ spec }) => spec.username === username),
     usersOf: (name) => users.filter(({ spec }) => spec.databaseRef.name === name),
+    serviceAccount: () => undefined,
     markOf: () => (mark === undefined ? undefined : { marked: mark ?? undefined }),
   };
 }

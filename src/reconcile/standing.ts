@@ -3,13 +3,14 @@ import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { judgeAllowed, type NamespaceFacts, type Permission } from './allow.ts';
 import { byAge, holderOf, type Marked } from './claim.ts';
 import type { DatabaseState } from './database-state.ts';
+import { principalsOf, type Principals, type ServiceAccountView } from './principals.ts';
 import { Failure } from './kernel/failure.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import { userFinalizer } from '../api/names.ts';
 import type { AllowRule } from '../api/schema.ts';
 
 /** What is known of the cluster, to judge with. All of it comes from caches; nothing here waits. */
-export interface View {
+export interface View extends ServiceAccountView {
   database(name: string): IamDatabase | undefined;
   stateOf(database: string): DatabaseState | undefined;
   namespace(name: string): NamespaceFacts | undefined;
@@ -26,6 +27,7 @@ export interface Eligible {
   readonly target: ResolvedTarget;
   readonly namespace: NamespaceFacts;
   readonly permission: Permission;
+  readonly principals: Principals;
   readonly reservedUsernames: readonly string[];
 }
 
@@ -93,9 +95,11 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
   const namespace = view.namespace(user.metadata.namespace);
   // Not in the cache yet, as when both were applied at once: that says nothing about what is allowed.
   if (namespace === undefined) return { state: 'unresolved', failure: namespaceNotSeen };
-  const permission = judgeAllowed(user, database, namespace, target);
+  const principals = principalsOf(user, view);
+  const roleARNs = principals.resolved.map(({ roleARN }) => roleARN);
+  const permission = judgeAllowed(user, database, namespace, target, roleARNs);
   if (permission instanceof Failure) return { state: 'refused', failure: permission };
-  const unlisted = databaseNotAllowed(user, database, namespace, target, view);
+  const unlisted = databaseNotAllowed(user, database, namespace, target, roleARNs, view);
   if (unlisted !== undefined) return { state: 'refused', failure: unlisted };
   const reservedUsernames = adminsOf(target.serverResourceID, view);
   if (reservedUsernames.includes(user.spec.username)) {
@@ -115,7 +119,7 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
     );
     return { state: 'refused', failure };
   }
-  return { state: 'eligible', database, target, namespace, permission, reservedUsernames };
+  return { state: 'eligible', database, target, namespace, permission, principals, reservedUsernames };
 }
 
 /** Only allowed and resolved objects compete; one that is going without ever having begun does not. */
@@ -147,7 +151,9 @@ function isOneTooMany(
     ...others.filter((other) => isWaiting(other) && byAge(other, user) < 0).toSorted(byAge),
   ];
   for (const other of queue) {
-    const permission = judgeAllowed(other, database, view.namespace(other.metadata.namespace), target);
+    const roleARNs = principalsOf(other, view).resolved.map(({ roleARN }) => roleARN);
+    const namespace = view.namespace(other.metadata.namespace);
+    const permission = judgeAllowed(other, database, namespace, target, roleARNs);
     const rule = permission instanceof Failure ? undefined : permission.rules.find(hasRoom);
     if (rule !== undefined) taken.set(rule, (taken.get(rule) ?? 0) + 1);
   }
@@ -165,13 +171,15 @@ function databaseNotAllowed(
   database: IamDatabase,
   namespace: NamespaceFacts,
   target: ResolvedTarget,
+  roleARNs: readonly string[],
   view: View,
 ): Failure | undefined {
   const others = (user.spec.connectDatabases ?? []).filter((name) => name !== database.spec.database);
   const admits = (name: string) =>
     databasesOn(target.serverResourceID, view).some(
       (other) =>
-        other.spec.database === name && !(judgeAllowed(user, other, namespace, target) instanceof Failure),
+        other.spec.database === name &&
+        !(judgeAllowed(user, other, namespace, target, roleARNs) instanceof Failure),
     );
   const unlisted = others.find((name) => !admits(name));
   if (unlisted === undefined) return undefined;

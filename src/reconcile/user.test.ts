@@ -71,7 +71,7 @@ describe('a user that was just applied', () => {
     expect(status).toMatchObject({
       observedGeneration: 1,
       resourceARNs: [dbARN('payments_checkout')],
-      principals: [{ roleARN, policyARN: expect.stringContaining('/iamdb/op-1/') }],
+      principals: [{ roleARN, source: 'Spec', policyARN: expect.stringContaining('/iamdb/op-1/') }],
       lastVerificationTime: '2026-03-01T00:00:00Z',
       verifiedAs: roleARN,
     });
@@ -690,8 +690,8 @@ it('a user whose two IAM roles are both in order is Ready with both', async () =
   const second = `arn:aws:iam::${accountID}:role/payments-2`;
   const world = await settled({ spec: { principals: [{ roleARN }, { roleARN: second }] } });
   expect(world.stored().status?.principals).toEqual([
-    { roleARN, policyARN: expect.stringContaining('payments-checkout') },
-    { roleARN: second, policyARN: expect.stringContaining('payments-2') },
+    { roleARN, source: 'Spec', policyARN: expect.stringContaining('payments-checkout') },
+    { roleARN: second, source: 'Spec', policyARN: expect.stringContaining('payments-2') },
   ]);
   world.policies.missing.add(second);
   world.policies.detachAll(second);

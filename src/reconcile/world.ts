@@ -40,6 +40,8 @@ export interface World extends View {
   readonly operatorID: string;
   readonly settings: {
     readonly proveAsOperator: boolean;
+    /** Namespaces whose ServiceAccounts the operator may have tokens of. */
+    readonly proveWithServiceAccountsIn: readonly string[];
     readonly bundleMountPath: string;
     readonly allowLocalAddresses: boolean;
     /** Factor on every timer. */
@@ -111,6 +113,8 @@ export interface Proof {
   readonly verdict: AccessVerdict;
   readonly generation: number;
   readonly arns: readonly string[];
+  /** The roles that its principals were. */
+  readonly roleARNs: readonly string[];
   /** Endpoint, address and database; undefined for a proof carried over a restart. */
   readonly where: string | undefined;
   /** When the login was. */

@@ -30,6 +30,12 @@ export const clusterRules: readonly Rule[] = [
   },
   {
     apiGroups: [''],
+    resources: ['serviceaccounts'],
+    verbs: ['list', 'watch'],
+    why: 'the IAM role that a ServiceAccount in principals is annotated with; only metadata is asked for',
+  },
+  {
+    apiGroups: [''],
     resources: ['configmaps'],
     verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
     why: 'trust bundles and connection details',
@@ -55,6 +61,16 @@ export const namespaceRules: readonly Rule[] = [
     resources: ['leases'],
     verbs: ['get', 'create', 'update'],
     why: 'one leader at a time',
+  },
+];
+
+/** In each namespace of --prove-with-service-accounts-in, by a Role of its own there: RBAC cannot limit audiences. */
+export const tokenRules: readonly Rule[] = [
+  {
+    apiGroups: [''],
+    resources: ['serviceaccounts/token'],
+    verbs: ['create'],
+    why: 'proves logins as the workload does, by tokens of its ServiceAccount for sts.amazonaws.com',
   },
 ];
 

@@ -2,7 +2,13 @@
 import { annotations, databaseFinalizer, userFinalizer } from '../../src/api/names.ts';
 import type { IamDatabase, IamDatabaseUser } from '../../src/api/objects.ts';
 import { createStore } from '../../src/controller/store.ts';
+import {
+  type ServiceAccountObject,
+  serviceAccountIndexes,
+  serviceAccountView,
+} from '../../src/operator/service-accounts.ts';
 import { sharedPasses } from '../../src/operator/shared-passes.ts';
+import { userIndexes } from '../../src/operator/users-by-role.ts';
 import type { NamespaceFacts } from '../../src/reconcile/allow.ts';
 import type { Marked } from '../../src/reconcile/claim.ts';
 import type { DatabaseState } from '../../src/reconcile/database-state.ts';
@@ -60,6 +66,8 @@ export interface TestWorld extends World {
   /** Stores objects as a watch would bring them. */
   put(...objects: readonly (IamDatabase | IamDatabaseUser)[]): void;
   remove(object: IamDatabase | IamDatabaseUser): void;
+  /** A ServiceAccount with that annotation, or (null) without any; undefined: there is none. */
+  annotate(name: string, roleARN: string | null | undefined, namespace?: string): void;
   /** What is stored of the user now. */
   stored(key?: string): IamDatabaseUser;
   storedDatabase(name?: string): IamDatabase;
@@ -86,13 +94,20 @@ export function aWorld(
     calls.push(call);
     options.log?.(call);
   };
-  const users = createStore<IamDatabaseUser, 'database' | 'username' | 'namespace' | 'principal'>({
+  const users = createStore<
+    IamDatabaseUser,
+    'database' | 'username' | 'namespace' | keyof typeof userIndexes
+  >({
     indexes: {
       database: ({ spec }) => [spec.databaseRef.name],
       username: ({ spec }) => [spec.username],
       namespace: ({ metadata }) => [metadata.namespace],
-      principal: ({ spec }) => spec.principals.map(({ roleARN }) => roleARN),
+      ...userIndexes,
     },
+    report: ignore,
+  });
+  const serviceAccounts = createStore<ServiceAccountObject, 'role'>({
+    indexes: serviceAccountIndexes,
     report: ignore,
   });
   const databases = createStore<IamDatabase>({ indexes: {}, report: ignore });
@@ -156,6 +171,7 @@ export function aWorld(
     namespace: (name: string) => namespaces.get(name),
     usersNamed: (username: string) => users.byIndex('username', username),
     usersOf: (database: string) => users.byIndex('database', database),
+    ...serviceAccountView(serviceAccounts),
     markOf: (resourceID: string, username: string) => marks.get(`${resourceID} ${username}`),
     arnsOf: ((user, target) =>
       target.resourceIDs.map((resourceID) =>
@@ -172,7 +188,7 @@ export function aWorld(
   const world: TestWorld = {
     ...seen,
     ...sharedPasses({
-      caches: { users, isSynced: () => world.synced },
+      caches: { users, serviceAccounts, isSynced: () => world.synced },
       world: seen,
       policy: policies.resource,
       trustBundle: bundleResource(configMaps),
@@ -180,6 +196,7 @@ export function aWorld(
     }),
     settings: {
       proveAsOperator: false,
+      proveWithServiceAccountsIn: [],
       bundleMountPath: '/etc/rds-ca',
       allowLocalAddresses: false,
       timeScale: 1,
@@ -284,6 +301,13 @@ export function aWorld(
         // As the watch event of its end does.
         world.forget(object);
       }
+    },
+    annotate: (name, roleARN, namespace = 'payments') => {
+      count += 1;
+      const metadata = { name, namespace, uid: `uid-${name}`, resourceVersion: String(count) };
+      const object = { metadata, roleARN: roleARN ?? undefined };
+      if (roleARN === undefined) serviceAccounts.remove(object);
+      else serviceAccounts.upsert(object);
     },
     stored: (key = 'payments/checkout') => {
       const found = users.get(key);

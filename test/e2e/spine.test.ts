@@ -75,7 +75,7 @@ describe('a user that is applied', () => {
     const { status } = (await scene.read(user)) ?? {};
     expect(status?.verifiedAs).toBe(checkoutRole);
     expect(status?.principals).toEqual([
-      { roleARN: checkoutRole, policyARN: expect.stringContaining(':policy/iamdb/stage/') },
+      { roleARN: checkoutRole, source: 'Spec', policyARN: expect.stringContaining(':policy/iamdb/stage/') },
     ]);
   });
 });

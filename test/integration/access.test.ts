@@ -93,6 +93,8 @@ beforeEach(() => {
   const { sts: client } = clientsFor(aws, operator);
   ports = {
     ...sts({ clientFor: () => client, onCall: (call) => heard.push(call) }),
+    requestToken: () => Promise.reject(new Error('there is no cluster here')),
+    trustPolicy: () => Promise.reject(new Error('nobody asks')),
     signToken,
     operatorToken: operatorTokens(() => Promise.resolve(operator)),
     login,

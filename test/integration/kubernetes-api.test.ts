@@ -17,7 +17,8 @@ import { defaultTiming, scaleTiming } from '../../src/controller/timing.ts';
 import { eventSink } from '../../src/systems/kubernetes/event-sink.ts';
 import { loadKubeConfig } from '../../src/systems/kubernetes/kube-config.ts';
 import { leasePort } from '../../src/systems/kubernetes/lease.ts';
-import { listWatchOf } from '../../src/systems/kubernetes/list-watch.ts';
+import { trimServiceAccount } from '../../src/operator/service-accounts.ts';
+import { listWatchOf, metadataListWatchOf } from '../../src/systems/kubernetes/list-watch.ts';
 import { objectsOf } from '../../src/systems/kubernetes/objects.ts';
 import { kinds } from '../../src/systems/kubernetes/resource.ts';
 import { requestToken } from '../../src/systems/kubernetes/token-request.ts';
@@ -94,6 +95,42 @@ test('objects are made, applied, patched, refused and deleted as the adapter say
   expect(await configMaps.delete(name, { signal: never, uid: applied.metadata.uid })).toBe('deleted');
   expect(await configMaps.delete(name, { signal: never })).toBe('absent');
   expect(await configMaps.get(name, never)).toBeUndefined();
+});
+
+test('of ServiceAccounts nothing but metadata is sent, and only what is kept of it stays', async () => {
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+  const body = (name: string, role?: string) => ({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name, annotations: { note: 'x', ...(role && { 'eks.amazonaws.com/role-arn': role }) } },
+    secrets: [{ name: 'token' }],
+  });
+  await kube.request({ method: 'POST', path, body: body('listed', 'arn:one'), expect: 201 });
+  const seen: unknown[] = [];
+  const source = metadataListWatchOf(transport, kinds.serviceAccount, (object) => {
+    seen.push(object);
+    return trimServiceAccount(object);
+  });
+  const page = await source.list({ signal: never });
+  const listed = page.items.find(({ metadata }) => metadata.name === 'listed');
+  expect(listed?.roleARN).toBe('arn:one');
+  await kube.request({ method: 'POST', path, body: body('watched', 'arn:two'), expect: 201 });
+  const end = new AbortController();
+  const { resourceVersion } = page;
+  for await (const event of source.watch({ resourceVersion, timeoutSeconds: 20, signal: end.signal })) {
+    if (event.type !== 'ADDED' || event.object.metadata.name !== 'watched') continue;
+    expect(Object.keys(event.object).toSorted()).toEqual(['metadata', 'roleARN']);
+    expect(Object.keys(event.object.metadata).toSorted()).toEqual([
+      'name',
+      'namespace',
+      'resourceVersion',
+      'uid',
+    ]);
+    expect(event.object.roleARN).toBe('arn:two');
+    break;
+  }
+  expect(seen.length).toBeGreaterThan(1);
+  expect(seen.filter((object) => JSON.stringify(object).includes('"secrets"'))).toEqual([]);
 });
 
 test('a reflector lives through a forgotten history, a restart and a recreated object', async () => {

@@ -13,6 +13,9 @@ interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly rules?: unknown;
+  readonly subjects?: readonly object[];
+  readonly roleRef?: object;
   readonly spec?: object;
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -80,8 +83,11 @@ export async function applyCRDs(kube: Kube): Promise<void> {
   );
 }
 
-/** The operator's ServiceAccount with the rules of the chart, and nothing else. */
-export async function installOperatorAccount(kube: Kube): Promise<void> {
+/** The operator's ServiceAccount with the rules of the chart, and nothing else; `tokenNamespaces` have opted in to its tokens. */
+export async function installOperatorAccount(
+  kube: Kube,
+  tokenNamespaces: readonly string[] = [],
+): Promise<void> {
   const rbac = 'rbac.authorization.k8s.io/v1';
   const rules = (file: string): unknown =>
     parse(readFileSync(join(root, 'charts/iamdb-operator/files', file), 'utf8'));
@@ -110,6 +116,13 @@ export async function installOperatorAccount(kube: Kube): Promise<void> {
     },
   ];
   for (const object of objects) await apply(kube, object);
+  for (const tokensOf of tokenNamespaces) {
+    const metadata = { name: `${name}-tokens`, namespace: tokensOf };
+    await applyNamespace(kube, tokensOf);
+    await apply(kube, { apiVersion: rbac, kind: 'Role', metadata, rules: rules('token-rules.yaml') });
+    const bound = { ...roleRef('Role'), name: metadata.name };
+    await apply(kube, { apiVersion: rbac, kind: 'RoleBinding', metadata, subjects, roleRef: bound });
+  }
 }
 
 export async function applyNamespace(

@@ -87,7 +87,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
 
     progress?.('installing CRDs and the operator');
     await applyCRDs(bed.kube);
-    await installOperatorAccount(bed.kube);
+    const tokensIn = settings['prove-with-service-accounts-in']?.split(',') ?? [];
+    await installOperatorAccount(bed.kube, tokensIn);
     await applyNamespace(bed.kube, 'payments');
     if (admin.password !== undefined) await applyAdminSecret(bed, admin.username, admin.password);
 

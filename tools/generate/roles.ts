@@ -1,6 +1,12 @@
 // The operator's rights in Kubernetes and in AWS, from permissions.ts.
 import { group } from '../../src/api/names.ts';
-import { clusterRules, namespaceRules, operatorPolicy, type Rule } from '../../src/systems/permissions.ts';
+import {
+  clusterRules,
+  namespaceRules,
+  operatorPolicy,
+  type Rule,
+  tokenRules,
+} from '../../src/systems/permissions.ts';
 import { yaml } from './crds.ts';
 
 const plain = ({ apiGroups, resources, verbs }: Rule) => ({ apiGroups, resources, verbs });
@@ -21,6 +27,7 @@ export function roleFiles(): Readonly<Record<string, string>> {
     'charts/iamdb-operator/files/edit-rules.yaml': yaml([
       usersRule(['create', 'update', 'patch', 'delete', 'deletecollection']),
     ]),
+    'charts/iamdb-operator/files/token-rules.yaml': yaml(tokenRules.map(plain)),
     'docs/reference/operator-policy.json': `${JSON.stringify(operatorPolicy(examplePolicy), null, 2)}\n`,
   };
 }

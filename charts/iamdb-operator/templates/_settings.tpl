@@ -14,6 +14,9 @@
 {{- end }}
 - {{ printf "--allow-local-addresses=%s" (toJson .Values.allowLocalAddresses) | quote }}
 - {{ printf "--prove-as-operator=%s" (toJson .Values.proveAsOperator) | quote }}
+{{- with .Values.proveWithServiceAccountsIn }}
+- {{ printf "--prove-with-service-accounts-in=%s" . | quote }}
+{{- end }}
 - {{ printf "--proofs-per-second=%s" (toJson .Values.proofsPerSecond) | quote }}
 - {{ printf "--iam-writes-per-second=%s" (toJson .Values.aws.iamWritesPerSecond) | quote }}
 - {{ printf "--iam-reads-per-second=%s" (toJson .Values.aws.iamReadsPerSecond) | quote }}

@@ -39,7 +39,15 @@ interface Play {
   readonly sessionAs?: string;
   readonly version?: string;
   readonly callerARN?: string;
+  /** What STS says to a ServiceAccount's token. */
+  readonly webIdentityFails?: Failure;
+  readonly tokenFails?: Failure;
+  readonly trust?: string;
 }
+
+const jwt = (claims: object) =>
+  ['{}', JSON.stringify(claims), 'signed'].map((part) => Buffer.from(part).toString('base64url')).join('.');
+const identity = { iss: 'https://oidc.eks.test/id/ABC', sub: 'system:serviceaccount:payments:checkout' };
 
 function world(play: Play = {}): AccessPorts & {
   assumed: Parameters<AccessPorts['assumeRole']>[0][];
@@ -60,6 +68,17 @@ function world(play: Play = {}): AccessPorts & {
         new Secret({ accessKeyId: request.roleARN, secretAccessKey: 's', sessionToken: 't' }),
       );
     },
+    requestToken: () =>
+      play.tokenFails === undefined
+        ? Promise.resolve(new Secret(jwt(identity)))
+        : Promise.reject(play.tokenFails),
+    assumeRoleWithWebIdentity: ({ token, ...request }) => {
+      assumed.push(request);
+      if (play.webIdentityFails !== undefined) return Promise.reject(play.webIdentityFails);
+      const accessKeyId = `${request.roleARN}+${token.reveal().length}`;
+      return Promise.resolve(new Secret({ accessKeyId, secretAccessKey: 's', sessionToken: 't' }));
+    },
+    trustPolicy: () => Promise.resolve(play.trust),
     callerARN: () =>
       play.callerARN === undefined
         ? Promise.reject(new Failure('unavailable', 'AwsUnavailable', 'no answer'))
@@ -85,6 +104,57 @@ function loginFailure(reason: Reason, sqlState?: string, kind: FailureKind = 'de
   return Object.assign(new Failure(kind, reason, `about ${reason}`), { sqlState });
 }
 const refused = loginFailure('TokenRefused', '28000');
+
+describe('a proof by ServiceAccount', () => {
+  const serviceAccount = { namespace: 'payments', name: 'checkout' };
+  const byAccount: AccessWish = {
+    ...wish,
+    principals: [{ roleARN: checkout, resourceARNs: [userARN], serviceAccount }],
+  };
+  const denied = new Failure('denied', 'AccessDenied', 'refused');
+
+  it('is a login with what its token is worth, in a session that may do nothing else', async () => {
+    const ports = world({ open: [] });
+    expect(await verifyAccess(byAccount, ports, signal)).toMatchObject({
+      status: 'True',
+      verifiedAs: `${checkout} by ServiceAccount payments/checkout`,
+    });
+    expect(ports.logins[0]?.password.reveal()).toContain(`${checkout}+`);
+    expect(ports.assumed[0]?.durationSeconds).toBe(900);
+    expect(JSON.parse(ports.assumed[0]?.policy ?? '')).toMatchObject({
+      Statement: [{ Action: 'rds-db:connect', Resource: [userARN] }],
+    });
+  });
+
+  it('that STS refuses is NotTrusted, with the statement to paste; the operator does not step in', async () => {
+    const ports = world({ webIdentityFails: denied, trust: '{}', callerARN: 'arn:operator' });
+    const verdict = await verifyAccess({ ...byAccount, operatorProofAllowed: true }, ports, signal);
+    expect(verdict).toMatchObject({ status: 'False', reason: 'NotTrusted' });
+    expect(JSON.parse(/\{.*\}/.exec(verdict.message)?.[0] ?? '')).toEqual({
+      Effect: 'Allow',
+      Principal: { Federated: 'arn:aws:iam::111122223333:oidc-provider/oidc.eks.test/id/ABC' },
+      Action: 'sts:AssumeRoleWithWebIdentity',
+      Condition: {
+        StringEquals: {
+          'oidc.eks.test/id/ABC:sub': identity.sub,
+          'oidc.eks.test/id/ABC:aud': 'sts.amazonaws.com',
+        },
+      },
+    });
+    expect(ports.logins).toEqual([]);
+  });
+
+  it.each([
+    ['of the API server', { tokenFails: new Failure('denied', 'KubernetesUnavailable', 'forbidden') }],
+    ['of STS', { webIdentityFails: new Failure('unavailable', 'AwsUnavailable', 'no answer') }],
+  ])('for want of an answer %s says nothing about the user', async (_, play) => {
+    const [failure] = Object.values(play);
+    expect(await verifyAccess(byAccount, world(play), signal)).toMatchObject({
+      status: 'Unknown',
+      reason: failure?.reason,
+    });
+  });
+});
 
 describe('a proof as the workload', () => {
   it('is a login with the role that the operator assumed, over verify-full to the endpoint', async () => {

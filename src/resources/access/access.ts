@@ -9,15 +9,18 @@ import {
   loginFacts,
   nobody,
   notAssumable,
+  notTrusted,
   notEvenTried,
   operatorNotAllowed,
   outOfTime,
   type ProvenPrincipal,
   proven,
   provenAsOperator,
+  type ServiceAccountName,
   sessionName,
   sessionPolicy,
 } from './verdict.ts';
+import { webIdentityOf } from './trust.ts';
 
 /** Temporary credentials of an assumed role. */
 export interface AwsCredentials {
@@ -47,19 +50,27 @@ export interface LoginRequest {
   readonly timeoutMs: number;
 }
 
+export interface SessionRequest {
+  readonly roleARN: string;
+  readonly region: string;
+  readonly sessionName: string;
+  /** Inline session policy: the credentials can do nothing else. */
+  readonly policy: string;
+  readonly durationSeconds: number;
+}
+
 export interface AccessPorts {
   /** Throws a Failure; of kind `denied` when AWS refuses. */
-  assumeRole(
-    request: {
-      readonly roleARN: string;
-      readonly region: string;
-      readonly sessionName: string;
-      /** Inline session policy: the credentials can do nothing else. */
-      readonly policy: string;
-      readonly durationSeconds: number;
-    },
+  assumeRole(request: SessionRequest, signal: AbortSignal): Promise<Secret<AwsCredentials>>;
+  /** The same by the token of a ServiceAccount, as its pods do it. */
+  assumeRoleWithWebIdentity(
+    request: SessionRequest & { readonly token: Secret<string> },
     signal: AbortSignal,
   ): Promise<Secret<AwsCredentials>>;
+  /** A token of the ServiceAccount for STS, and nothing else. Throws a Failure. */
+  requestToken(serviceAccount: ServiceAccountName, signal: AbortSignal): Promise<Secret<string>>;
+  /** The trust policy of a role, as IAM gives it; undefined if there is no such role. Throws a Failure. */
+  trustPolicy(roleARN: string, signal: AbortSignal): Promise<string | undefined>;
   /** ARN of the role or user that the operator itself is. */
   callerARN(region: string, signal: AbortSignal): Promise<string>;
   signToken(request: TokenFor & { readonly credentials: Secret<AwsCredentials> }): Promise<Secret<string>>;
@@ -108,19 +119,19 @@ async function proveAsWorkload(
 ): Promise<WorkloadProof> {
   const seen: ProvenPrincipal[] = [];
   const closed: string[] = [];
-  for (const { roleARN, resourceARNs } of wish.principals) {
-    const credentials = await attempt(
-      ports.assumeRole(
-        {
-          roleARN,
-          region: wish.region,
-          sessionName: sessionName(wish.username),
-          policy: sessionPolicy(resourceARNs),
-          durationSeconds: sessionSeconds,
-        },
-        signal,
-      ),
-    );
+  for (const { roleARN, resourceARNs, serviceAccount } of wish.principals) {
+    const session = {
+      roleARN,
+      region: wish.region,
+      sessionName: sessionName(wish.username),
+      policy: sessionPolicy(resourceARNs),
+      durationSeconds: sessionSeconds,
+    };
+    const credentials =
+      serviceAccount === undefined
+        ? await attempt(ports.assumeRole(session, signal))
+        : await assumeAs(serviceAccount, session, ports, signal);
+    if ('status' in credentials) return { verdict: credentials, assumed: true };
     if ('failure' in credentials) {
       // A role that cannot be assumed does not hide one that can be and is refused.
       if (credentials.failure.kind !== 'denied') {
@@ -133,7 +144,7 @@ async function proveAsWorkload(
       wish,
       ports,
       ports.signToken({ ...tokenFor(wish), credentials: credentials.value }),
-      roleARN,
+      serviceAccount === undefined ? roleARN : `${roleARN} ${bySelf(serviceAccount)}`,
       signal,
     );
     if ('status' in verdict) return { verdict, assumed: true };
@@ -146,6 +157,29 @@ async function proveAsWorkload(
     assumed: false,
   };
 }
+
+/** Whatever goes wrong here goes wrong for the workload too, so nobody else is tried instead. */
+async function assumeAs(
+  serviceAccount: ServiceAccountName,
+  session: SessionRequest,
+  ports: AccessPorts,
+  signal: AbortSignal,
+): Promise<{ readonly value: Secret<AwsCredentials> } | AccessVerdict> {
+  const token = await attempt(ports.requestToken(serviceAccount, signal));
+  if ('failure' in token) return notEvenTried(token.failure);
+  const assumed = await attempt(ports.assumeRoleWithWebIdentity({ ...session, token: token.value }, signal));
+  if ('value' in assumed) return assumed;
+  if (assumed.failure.kind !== 'denied') return notEvenTried(assumed.failure);
+  const trust = await attempt(ports.trustPolicy(session.roleARN, signal));
+  return notTrusted(
+    serviceAccount,
+    session.roleARN,
+    webIdentityOf(token.value.reveal()),
+    'value' in trust ? trust.value : undefined,
+  );
+}
+
+const bySelf = ({ namespace, name }: ServiceAccountName) => `by ServiceAccount ${namespace}/${name}`;
 
 async function proveAsOperator(
   wish: AccessWish,

@@ -1,5 +1,6 @@
 // IAM for the policies: one listing serves everybody, and nothing is read twice that cannot have changed.
 import { IAMClient, type IAMClientConfig } from '@aws-sdk/client-iam';
+import type { AccessPorts } from '../../resources/access/access.ts';
 import type { PolicyPort } from '../../resources/policy/port.ts';
 import { createCalls, type SentCall } from './calls.ts';
 import { type Clock, realClock } from './clock.ts';
@@ -56,7 +57,7 @@ export const iamDefaults = {
   },
 } as const satisfies IamSettings;
 
-export interface IamSystem extends PolicyPort {
+export interface IamSystem extends PolicyPort, Pick<AccessPorts, 'trustPolicy'> {
   /** Closes the connections. */
   close(): void;
 }

@@ -10,6 +10,7 @@ import {
   ListPolicyVersionsCommand,
 } from '@aws-sdk/client-iam';
 import { Failure } from '../../reconcile/kernel/failure.ts';
+import type { AccessPorts } from '../../resources/access/access.ts';
 import { type Entity, fixedQuotas, type Quotas } from '../../resources/policy/policy.ts';
 import type { CurrentPolicy, PolicyPort } from '../../resources/policy/port.ts';
 import type { Calls } from './calls.ts';
@@ -22,7 +23,8 @@ export interface ReadSettings {
   readonly lookAgainMs: number;
 }
 
-type Reads = Pick<PolicyPort, 'tags' | 'document' | 'entities' | 'versions' | 'role' | 'quotas' | 'current'>;
+type Reads = Pick<PolicyPort, 'tags' | 'document' | 'entities' | 'versions' | 'role' | 'quotas' | 'current'> &
+  Pick<AccessPorts, 'trustPolicy'>;
 
 export function createReads(
   calls: Calls,
@@ -112,6 +114,18 @@ export function createReads(
       ]);
       const roleARN = answer?.Role?.Arn;
       return roleARN === undefined ? undefined : { roleARN, attachedPolicies };
+    },
+
+    trustPolicy: async (roleARN, signal) => {
+      const answer = await calls.read(
+        'GetRole',
+        signal,
+        (client, options) =>
+          client.send(new GetRoleCommand({ RoleName: roleARN.slice(roleARN.lastIndexOf('/') + 1) }), options),
+        notThere,
+      );
+      // The same name at another path is another role.
+      return answer?.Role?.Arn === roleARN ? answer.Role.AssumeRolePolicyDocument : undefined;
     },
 
     quotas: async (signal) => {

@@ -11,6 +11,29 @@ export interface Scope {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** PartialObjectMetadata instead of the objects. */
+  readonly metadataOnly?: boolean;
+}
+
+/** Asks the API server for metadata alone, and keeps of it what `keep` answers. */
+export function metadataListWatchOf<T extends KubeObject>(
+  transport: KubeTransport,
+  resource: ResourceDescriptor,
+  keep: (object: KubeObject) => T,
+): ListWatch<T> {
+  const whole = listWatchOf<KubeObject>(transport, resource, { metadataOnly: true });
+  return {
+    list: async (request) => {
+      const page = await whole.list(request);
+      return { ...page, items: page.items.map(keep) };
+    },
+    watch: async function* (request) {
+      for await (const event of whole.watch(request)) {
+        yield event.type === 'BOOKMARK' ? event : { ...event, object: keep(event.object) };
+      }
+    },
+    judge: whole.judge,
+  };
 }
 
 export function listWatchOf<T extends KubeObject>(
@@ -26,6 +49,7 @@ export function listWatchOf<T extends KubeObject>(
       const lines = transport.watch({
         path: pathOf(resource, { namespace: scope.namespace }),
         resource: resource.plural,
+        metadataOnly: scope.metadataOnly === true,
         query: {
           watch: true,
           allowWatchBookmarks: true,

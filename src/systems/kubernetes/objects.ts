@@ -10,6 +10,8 @@ export interface ListOptions {
   readonly fieldSelector?: string | undefined;
   readonly limit?: number | undefined;
   readonly continueToken?: string | undefined;
+  /** PartialObjectMetadata instead of the objects. */
+  readonly metadataOnly?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -123,12 +125,13 @@ export function objectsOf<T extends KubeObject>(
         throw error;
       }
     },
-    list: async ({ namespace, labelSelector, fieldSelector, limit, continueToken, signal }) => {
+    list: async ({ namespace, labelSelector, fieldSelector, limit, continueToken, metadataOnly, signal }) => {
       const { body } = await transport.request({
         method: 'GET',
         path: pathOf(resource, { namespace }),
         resource: resource.plural,
         query: { labelSelector, fieldSelector, limit, continue: continueToken },
+        metadataOnly: metadataOnly === true,
         signal,
         lane,
       });

@@ -20,6 +20,8 @@ export interface KubeRequest {
   readonly query?: Query;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** Asks for PartialObjectMetadata: the server sends nothing but metadata. */
+  readonly metadataOnly?: boolean;
   readonly signal: AbortSignal;
   /** For all of it, waiting for a connection included. Default 30 s. */
   readonly timeoutMs?: number;
@@ -34,7 +36,7 @@ export interface KubeAnswer {
   readonly body: unknown;
 }
 
-export type WatchRequest = Pick<KubeRequest, 'path' | 'resource' | 'query' | 'signal'>;
+export type WatchRequest = Pick<KubeRequest, 'path' | 'resource' | 'query' | 'metadataOnly' | 'signal'>;
 
 export interface KubeTransport {
   /** Host and port, for metrics. */
@@ -75,6 +77,9 @@ export interface ConnectOptions {
   /** Of a request that names none, and until a watch begins. Default 30 s. */
   readonly timeoutMs?: number;
 }
+
+const acceptedOf = ({ metadataOnly }: Pick<KubeRequest, 'metadataOnly'>, as: string) =>
+  metadataOnly === true ? `application/json;as=${as};g=meta.k8s.io;v=v1` : 'application/json';
 
 const REQUEST_MS = 30_000;
 /** etcd holds an object to 1.5 MiB; escaping may double it. */
@@ -123,7 +128,7 @@ export function connect(options: ConnectOptions): KubeTransport {
         method,
         headers: {
           ...identity.headers,
-          accept: 'application/json',
+          accept: acceptedOf(request, 'PartialObjectMetadataList'),
           'user-agent': options.userAgent,
           ...(request.body === undefined
             ? {}
@@ -193,7 +198,11 @@ export function connect(options: ConnectOptions): KubeTransport {
           origin: server.origin,
           path: basePath + wanted.path + queryString(wanted.query),
           method: 'GET',
-          headers: { ...identity.headers, accept: 'application/json', 'user-agent': options.userAgent },
+          headers: {
+            ...identity.headers,
+            accept: acceptedOf(wanted, 'PartialObjectMetadata'),
+            'user-agent': options.userAgent,
+          },
           signal: start.signal,
         });
         status = answer.statusCode;

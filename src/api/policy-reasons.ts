@@ -1,0 +1,43 @@
+// The reasons about principals and the policies that let them in; a part of the closed list in conditions.ts.
+
+export const policyReasons = {
+  RoleNotFound: {
+    means: 'The IAM role does not exist.',
+    remedy: 'Create the role or mend principals; the operator looks again by itself.',
+  },
+  ServiceAccountNotFound: {
+    means: 'A ServiceAccount in principals does not exist; what it was allowed before stays as it is.',
+    remedy: 'Create it with the annotation eks.amazonaws.com/role-arn; the operator follows by itself.',
+  },
+  ServiceAccountWithoutRole: {
+    means: 'A ServiceAccount in principals names no IAM role; what it was allowed before stays as it is.',
+    remedy:
+      'kubectl annotate serviceaccount NAME eks.amazonaws.com/role-arn=ARN; the operator follows by itself.',
+  },
+  RoleNotAttachable: {
+    means: 'Policies cannot be attached to this role (service-linked or AWSReservedSSO).',
+    remedy: 'Name a role of your own.',
+  },
+  ForeignPolicy: {
+    means: 'A policy of the name we need exists and is not ours.',
+    remedy: 'Rename or delete that policy, or run the operator with another operator id.',
+  },
+  QuotaExceeded: {
+    means: 'An IAM quota is used up.',
+    remedy: 'Raise the quota that the message names, or spread users over more roles.',
+  },
+  AccessDenied: {
+    means: 'AWS refused the operator an action.',
+    remedy: "Add the action to the operator's policy: docs/reference/operator-policy.json.",
+  },
+  Throttled: { means: 'AWS asks to slow down.', remedy: 'Nothing; the operator goes on by itself.' },
+  AwsUnavailable: {
+    means: 'AWS does not answer.',
+    remedy: 'Check network and endpoints; the operator goes on by itself.',
+  },
+  NotTrusted: {
+    means:
+      "STS refused the ServiceAccount's own token for its role, so its pods cannot become the role either.",
+    remedy: 'Add the statement that the message gives to the trust policy of the role.',
+  },
+} as const;
