@@ -17,7 +17,7 @@ export const settings = {
     type: 'string',
     default: '',
     sentence:
-      'Name of this installation in every mark it leaves. Default: the uid of the kube-system namespace. Set it in production, so that a rebuilt cluster keeps its roles.',
+      'Name of this installation in every mark it leaves. Default: the uid of the kube-system namespace. Set it in production, so that a rebuilt cluster can take its roles back: list it in trustedOperatorIDs of the IamDatabases until that is done.',
     form: {
       // It stands in labels, in the path of policies and in the name of the Lease.
       pattern: /^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/,

@@ -32,8 +32,8 @@ child.on('exit', (code) => {
   process.exitCode = code ?? 1;
   try {
     const report = JSON.parse(readFileSync(json, 'utf8')) as Report;
-    // A file that does not load has no test that could fail: it counts as one.
-    const broken = report.numFailedTests === 0 ? report.numFailedTestSuites : 0;
+    // A file that does not load has no test that could fail, nor has an error outside of all tests: they count as one.
+    const broken = report.numFailedTests === 0 ? Math.max(report.numFailedTestSuites, code === 0 ? 0 : 1) : 0;
     const skipped = report.numPendingTests > 0 ? `, ${report.numPendingTests} skipped` : '';
     console.log(`${report.numPassedTests} passed, ${report.numFailedTests + broken} failed${skipped}`);
   } catch {

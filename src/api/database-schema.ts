@@ -69,7 +69,8 @@ export const databaseSchema = {
           items: allowRule,
         },
         trustedOperatorIDs: {
-          description: 'Roles marked by these operators may be taken over, when moving to a new cluster.',
+          description:
+            'Roles marked by these operators may be taken over by objects of the same namespace and name, when moving to a new cluster; the own id stands for a cluster that was rebuilt.',
           type: 'array',
           default: [],
           maxItems: 16,

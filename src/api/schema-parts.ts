@@ -41,3 +41,7 @@ export const conditions = {
     },
   },
 } as const;
+
+/** Of an exact IAM role: a name has 64 characters at most, and no part of the path is empty. */
+export const roleARNPattern =
+  '^arn:aws[a-z-]{0,13}:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}$';

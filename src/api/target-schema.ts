@@ -44,7 +44,7 @@ export const target = {
           minItems: 1,
           maxItems: 8,
           'x-kubernetes-list-type': 'set',
-          items: { type: 'string', maxLength: 64, pattern: '^(cluster|db|prx)-[A-Za-z0-9]+$' },
+          items: { type: 'string', maxLength: 64, pattern: '^(cluster|db|prx)-[A-Za-z0-9]{1,60}$' },
         },
       },
     },

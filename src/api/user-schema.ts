@@ -1,5 +1,5 @@
 // The schema of IamDatabaseUser.
-import { conditions, dnsName, postgresName } from './schema-parts.ts';
+import { conditions, dnsName, postgresName, roleARNPattern } from './schema-parts.ts';
 
 export const userSchema = {
   type: 'object',
@@ -81,7 +81,7 @@ export const userSchema = {
                 description: 'ARN of an IAM role in the account of the database.',
                 type: 'string',
                 maxLength: 600,
-                pattern: '^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$',
+                pattern: roleARNPattern,
               },
               serviceAccount: {
                 description:

@@ -1,6 +1,7 @@
 // AWS as the operator needs it: one client for each service and region, each call counted.
 import { RDSClient } from '@aws-sdk/client-rds';
 import { STSClient } from '@aws-sdk/client-sts';
+import { EnvHttpProxyAgent } from 'undici';
 import type { Config } from '../config.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
@@ -66,6 +67,8 @@ export function awsSystems(options: {
     onCall: metrics.awsCall,
   });
   const store = trustStore({
+    // HTTPS_PROXY and NO_PROXY, as the platform sets them.
+    dispatcher: new EnvHttpProxyAgent(),
     baseURL: config['trust-store-url'] === '' ? undefined : config['trust-store-url'],
     timing: { refreshMs: dayMs * scale, retryMs: 5_000 * scale, timeoutMs: 10_000 },
     maxBytes: maxBundleBytes,
@@ -74,9 +77,9 @@ export function awsSystems(options: {
     onStale: (region, failure) =>
       log.warn({ region, err: failure }, 'the trust bundle could not be refreshed'),
   });
-  // The client's own provider: it refreshes what ends, as the signer alone would not.
-  const credentials = new STSClient({ region: 'us-east-1' }).config.credentials;
-  const operatorToken = operatorTokens(async () => await credentials());
+  // The clients' own providers, by the database's region: they refresh what ends, as the signer alone would not.
+  const operatorToken = async (of: TokenFor) =>
+    await operatorTokens(async () => await stsClients.get(of.region).config.credentials())(of);
 
   return {
     iam,

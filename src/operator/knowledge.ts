@@ -9,6 +9,7 @@ export interface Knowledge {
   /** By server and user name: what the mark of a contested role said. */
   readonly marks: Map<string, { readonly marked: Marked | undefined }>;
   readonly vetted: Set<string>;
+  readonly disowned: Set<string>;
   readonly proofs: Map<string, Proof>;
   readonly failures: Map<string, number>;
   /** Uids of users whose finalizer we released: until the cache hears of their end there is nothing more to do. */
@@ -19,6 +20,7 @@ export const emptyKnowledge = (): Knowledge => ({
   states: new Map(),
   marks: new Map(),
   vetted: new Set(),
+  disowned: new Set(),
   proofs: new Map(),
   failures: new Map(),
   ended: new Set(),

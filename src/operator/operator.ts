@@ -196,7 +196,7 @@ export async function startOperator(options: {
     election = createElection({
       lease: leasePort(transport, {
         namespace: config.namespace,
-        name: `iamdb-operator-${operatorID}`.slice(0, 63),
+        name: `iamdb-operator-${operatorID}`,
       }),
       name: 'iamdb-operator',
       identity: instance,

@@ -16,11 +16,14 @@ import type { trustBundleResource } from '../resources/trust-bundle/resource.ts'
 import type { Caches } from './caches.ts';
 import { usersByRole } from './users-by-role.ts';
 
-export interface SharedPasses extends Pick<World, 'convergePolicy' | 'convergeBundle'> {}
+export interface SharedPasses extends Pick<World, 'convergePolicy' | 'convergeBundle' | 'isBundleShared'> {}
 
 export function sharedPasses(options: {
   readonly caches: Pick<Caches, 'users' | 'serviceAccounts' | 'isSynced'>;
-  readonly world: Pick<World, 'operatorID' | 'vetted' | 'arnsOf' | 'roots'> &
+  readonly world: Pick<
+    World,
+    'operatorID' | 'scope' | 'resourceIDs' | 'disowned' | 'vetted' | 'arnsOf' | 'roots'
+  > &
     Parameters<typeof standingOf>[1];
   readonly policy: ReturnType<typeof policyResource>;
   readonly trustBundle: ReturnType<typeof trustBundleResource>;
@@ -33,8 +36,9 @@ export function sharedPasses(options: {
   const policyOf = (roleARN: string): DesiredPolicy => ({
     roleARN,
     operatorID: world.operatorID,
-    scope: 'all',
+    scope: world.scope(),
     contributions: contributionsTo(roleARN),
+    resourceIDs: world.resourceIDs(),
     complete: caches.isSynced(),
   });
 
@@ -54,6 +58,10 @@ export function sharedPasses(options: {
       return { state: 'absent', username, arns: arns ?? [] };
     }
     if (stance === 'released' && arns !== undefined) return { state: 'released', username, arns };
+    // A role that turned out to be somebody else's must not be entered any more.
+    if (stance === 'present' && arns !== undefined && world.disowned.has(user.metadata.uid)) {
+      return { state: 'absent', username, arns };
+    }
     // Nobody may be let in as a role that was not seen to be ours.
     if (stance !== 'present' || arns === undefined || !world.vetted.has(user.metadata.uid)) {
       return { state: 'unknown', username, ...(arns === undefined ? {} : { arns }) };
@@ -78,11 +86,15 @@ export function sharedPasses(options: {
     const regions = new Map(
       contributions.flatMap((one) => (one.state === 'present' ? [[one.region, one.partition] as const] : [])),
     );
-    const bundles = await Promise.all(
+    const fetched = await Promise.allSettled(
       [...regions].map(
         async ([region, partition]) => [region, await world.roots(region, partition, signal)] as const,
       ),
     );
+    // One region's trouble is not another's; where nothing is to be had at all, it is told why.
+    const [failed] = fetched.filter((one) => one.status === 'rejected');
+    const bundles = fetched.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    if (bundles.length === 0 && failed !== undefined) throw failed.reason;
     return {
       namespace,
       name,
@@ -125,6 +137,10 @@ export function sharedPasses(options: {
   return {
     convergePolicy: policies,
     convergeBundle: (namespace, name, signal) => bundles(`${namespace}/${name}`, signal),
+    isBundleShared: ({ metadata }, name) =>
+      caches.users
+        .byIndex('namespace', metadata.namespace)
+        .some((other) => other.metadata.uid !== metadata.uid && toBundle(other, name).length > 0),
   };
 }
 

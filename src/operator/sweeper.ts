@@ -11,6 +11,7 @@ import { usersByRole } from './users-by-role.ts';
 
 const sweepMs = 600_000;
 const retryMs = 15_000;
+const mostRetries = 6;
 
 /** Looking at one that is as it should be costs no request. Keys: `policy <role ARN>`, `bundle <namespace>/<name>`, or `all`: everything of ours that can be found. */
 export function createSweeper(options: {
@@ -20,6 +21,7 @@ export function createSweeper(options: {
   readonly timeScale: number;
 }): (key: string, signal: AbortSignal) => Promise<NextLook> {
   const { world, caches, aws, timeScale } = options;
+  const failed = new Map<string, number>();
 
   const usersOf = usersByRole(caches.users, caches.serviceAccounts, world);
 
@@ -63,8 +65,14 @@ export function createSweeper(options: {
 
   return async (key, signal) => {
     if (key !== 'all') {
-      const isDone = await one(key, signal);
-      return isDone ? whenSomethingHappens : { afterMs: retryMs * timeScale };
+      const failures = (await one(key, signal)) ? 0 : (failed.get(key) ?? 0) + 1;
+      // What fails for long is left to the look at everything, which comes around anyway.
+      if (failures === 0 || failures > mostRetries) {
+        failed.delete(key);
+        return whenSomethingHappens;
+      }
+      failed.set(key, failures);
+      return { afterMs: retryMs * 2 ** (failures - 1) * timeScale };
     }
     for (const left of await leftBehind(signal)) await one(left, signal);
     return { afterMs: sweepMs * timeScale };

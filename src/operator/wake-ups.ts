@@ -7,6 +7,7 @@ import type { Priority } from '../controller/work-queue.ts';
 import { keyOf, trustBundleName } from '../reconcile/names.ts';
 import { principalsOf } from '../reconcile/principals.ts';
 import { sameStatus } from '../reconcile/status.ts';
+import { hasBegun } from '../reconcile/standing.ts';
 import type { World } from '../reconcile/world.ts';
 import type { Caches, Handlers } from './caches.ts';
 
@@ -42,6 +43,8 @@ export function wakeUps(options: {
   };
   /** What it no longer shares has to be looked at without it. */
   const sweepLeft = (before: IamDatabaseUser, after: IamDatabaseUser | undefined) => {
+    // Who never began left nothing.
+    if (!hasBegun(before)) return;
     const still = new Set(after === undefined ? [] : sharedBy(after));
     for (const key of sharedBy(before)) if (!still.has(key)) sweep(key);
   };

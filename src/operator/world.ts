@@ -48,6 +48,15 @@ export function createWorld(options: {
 
   const seen = {
     operatorID,
+    // One account may serve several clusters, and a rebuilt one does not know its objects yet.
+    scope: () => `cluster ${caches.namespaces.get('kube-system')?.metadata.uid ?? 'unknown'}`,
+    resourceIDs: () =>
+      new Set(
+        [...known.states.values()].flatMap(({ target }) =>
+          target instanceof Failure ? [] : target.resourceIDs,
+        ),
+      ),
+    disowned: known.disowned,
     vetted: known.vetted,
     database: (name: string) => caches.databases.get(name),
     databases: () => caches.databases.list(),
@@ -129,9 +138,12 @@ export function createWorld(options: {
       const cached = caches.users.get(`${metadata.namespace}/${metadata.name}`);
       if (cached?.metadata.uid === metadata.uid) known.ended.add(metadata.uid);
     },
-    forget: ({ metadata }) => {
+    forget: ({ metadata, spec }) => {
       known.ended.delete(metadata.uid);
       known.vetted.delete(metadata.uid);
+      known.disowned.delete(metadata.uid);
+      // Read anew when the name is contested again.
+      for (const key of known.marks.keys()) if (key.endsWith(` ${spec.username}`)) known.marks.delete(key);
       known.proofs.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },

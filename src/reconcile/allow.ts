@@ -1,6 +1,7 @@
 // Whether the database's owner lets this object be: the rules of `allow`, first reason wins.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { AllowRule } from '../api/schema.ts';
+import { roleARNPattern } from '../api/schema-parts.ts';
 import { fitsPostgresName, whyNotUsername } from '../api/username.ts';
 import { matchesArn, matchesGlob } from './glob.ts';
 import { Failure } from './kernel/failure.ts';
@@ -61,6 +62,13 @@ export function judgeAllowed(
     }
   }
   for (const roleARN of roleARNs) {
+    if (!isRoleARN.test(roleARN)) {
+      return new Failure(
+        'invalid',
+        'PrincipalNotAllowed',
+        `${quoted(roleARN)} is not the ARN of an IAM role.`,
+      );
+    }
     const [, partition, , , accountID] = roleARN.split(':');
     if (partition !== account.partition || accountID !== account.accountID) {
       return new Failure(
@@ -115,6 +123,7 @@ function admitsNamespace(rule: AllowRule, namespace: NamespaceFacts): boolean {
   return labels.length > 0 && labels.every(([key, value]) => namespace.labels[key] === value);
 }
 
+const isRoleARN = new RegExp(roleARNPattern);
 const quoted = (name: string) => JSON.stringify(name);
 const list = (names: readonly string[]) =>
   names.length === 0 ? 'none' : [...new Set(names)].slice(0, 8).join(', ');

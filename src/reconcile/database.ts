@@ -95,7 +95,8 @@ async function release(database: IamDatabase, world: World, signal: AbortSignal)
     `${users.length} IamDatabaseUser(s) name this database: ${some.join(', ')}${rest}. Delete them first.`,
   );
   await write(database, [...linksOf(state), failed('Ready', failure)], state, world);
-  return nextLook({ ...timing(database, world), failures: [failure] });
+  // The end of a user wakes it; nothing else can change its mind.
+  return nextLook({ ...timing(database, world), failures: [] });
 }
 
 async function hold(database: IamDatabase, world: World, signal: AbortSignal): Promise<IamDatabase> {

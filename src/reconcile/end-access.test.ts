@@ -212,13 +212,23 @@ describe('the finalizer is held, and the other three parts are ended all the sam
       'DatabaseUnavailable',
       ['role'],
     ],
-    ['AWS is throttled', (world) => world.policies.broken.set('*', throttled), 'Throttled', ['policy']],
-    ['our policies cannot be listed', (world) => (world.broken.rolesHolding = throttled), 'Throttled', []],
+    [
+      'AWS is throttled',
+      (world) => world.policies.broken.set('*', throttled),
+      'Throttled',
+      ['role', 'policy'],
+    ],
+    [
+      'our policies cannot be listed',
+      (world) => (world.broken.rolesHolding = throttled),
+      'Throttled',
+      ['role'],
+    ],
     [
       'the Kubernetes API refuses',
       (world) => (world.configMaps.broken.write = new Failure('denied', 'KubernetesUnavailable', 'No.')),
       'KubernetesUnavailable',
-      ['bundle', 'connection'],
+      ['role', 'bundle', 'connection'],
     ],
     [
       'the target is lost',
@@ -252,6 +262,18 @@ describe('the finalizer is held, and the other three parts are ended all the sam
       ...(world.configMaps.kept.has('payments/checkout-connection') ? ['connection'] : []),
     ];
     expect(still).toEqual(left);
+  });
+
+  it('a policy still names the role: it can no longer log in, and is dropped only afterwards', async () => {
+    const world = await leaving();
+    world.policies.broken.set('*', throttled);
+    await pass(world);
+    expect(world.roles.has('payments_checkout')).toBe(true);
+    expect(world.roles.mayLogIn('payments_checkout')).toBe(false);
+    world.policies.broken.clear();
+    await pass(world);
+    expect(isGone(world)).toBe(true);
+    expect(world.roles.has('payments_checkout')).toBe(false);
   });
 
   it('the IamDatabase is gone, which says the way out', async () => {

@@ -1,5 +1,6 @@
 // The end of an IamDatabaseUser: access ended or left as its deletionPolicy says, then the finalizer released.
 import type { Reason } from '../api/conditions.ts';
+import { userFinalizer } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
 import { converge, type Outcome } from './kernel/converge.ts';
@@ -18,13 +19,17 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   if (!hasBegun(user)) return whenSomethingHappens;
   world.vetted.delete(user.metadata.uid);
   const ending = endingOf(user, standingOf(user, world));
+  // Dropped last: while a policy still names the role, another one of that name could be entered by the wrong workload.
   const results = await Promise.all([
-    endRole(user, ending, world, signal),
+    endRole(user, ending === 'Delete' ? 'Disable' : ending, world, signal),
     endPolicies(user, ending, world, signal),
     endTrustBundle(user, world, signal),
     endConnections(user, ending, world, signal),
   ]);
-  const failures = results.filter((failure) => failure !== undefined);
+  const ended = results.filter((failure) => failure !== undefined);
+  const dropped =
+    ended.length === 0 && ending === 'Delete' ? await endRole(user, ending, world, signal) : undefined;
+  const failures = dropped === undefined ? ended : [dropped];
   if (failures.length === 0) {
     if (ending === 'Retain') world.event(user, retained(user));
     await world.userWrites.release(user, signal);
@@ -65,7 +70,7 @@ async function endRole(
   if (database === undefined) return databaseGone(name);
   if (state === undefined)
     return new Failure('unavailable', 'Progressing', 'The database was not looked at yet.');
-  if (state.target instanceof Failure) return state.target;
+  if (state.target instanceof Failure) return withWayOut(state.target);
   if (state.server === undefined) return new Failure('unavailable', 'Waiting', 'Waits for DatabaseResolved.');
   const namespace = world.namespace(user.metadata.namespace);
   if (namespace === undefined)
@@ -90,6 +95,15 @@ async function endRole(
   }
 }
 
+/** Whoever waits for a database that will never come back has to know how to stop waiting. */
+const withWayOut = ({ kind, reason, message, cause, retryAfterMs }: Failure) =>
+  new Failure(
+    kind,
+    reason,
+    `${message} The role's end waits for it; if the database is gone for good, remove finalizer ${userFinalizer} from this object by hand.`,
+    { cause, retryAfterMs },
+  );
+
 const databaseGone = (name: string) =>
   new Failure(
     'missing',
@@ -105,15 +119,18 @@ async function endPolicies(
 ): Promise<Failure | undefined> {
   const target = world.stateOf(user.spec.databaseRef.name)?.target;
   const arns = target === undefined || target instanceof Failure ? [] : world.arnsOf(user, target);
-  const end = async (roleARN: string) => whatHolds(await world.convergePolicy(roleARN, signal), arns);
+  const end = async (roleARN: string) => {
+    const failure = whatHolds(await world.convergePolicy(roleARN, signal), arns);
+    return failure === undefined ? [] : [{ roleARN, failure }];
+  };
   const named = new Set(principalsOf(user, world).resolved.map(({ roleARN }) => roleARN));
-  const [ofNamed, holding] = await Promise.all([
-    Promise.all([...named].map(end)),
-    ending === 'Retain' ? [] : world.rolesHolding(user, signal).catch(asFailure),
-  ]);
-  if (holding instanceof Failure) return ofNamed.find((failure) => failure !== undefined) ?? holding;
-  const ofOthers = await Promise.all(holding.filter((roleARN) => !named.has(roleARN)).map(end));
-  return [...ofNamed, ...ofOthers].find((failure) => failure !== undefined);
+  const ofNamed = (await Promise.all([...named].map(end))).flat();
+  if (ending === 'Retain') return ofNamed[0]?.failure;
+  // Looked at afterwards: trouble with a role whose policies no longer hold the user is others' trouble.
+  const holding = await world.rolesHolding(user, signal).catch(asFailure);
+  if (holding instanceof Failure) return ofNamed[0]?.failure ?? holding;
+  const ofOthers = (await Promise.all(holding.filter((roleARN) => !named.has(roleARN)).map(end))).flat();
+  return [...ofNamed.filter(({ roleARN }) => holding.includes(roleARN)), ...ofOthers][0]?.failure;
 }
 
 /** What holds up others who share the policies is no matter of one that is in none of them any more. */
@@ -137,7 +154,9 @@ async function endTrustBundle(
   const database = world.database(user.spec.databaseRef.name);
   const name = user.spec.trustBundle.configMapName ?? (database && trustBundleName(user, database));
   if (name === undefined) return undefined;
-  return firstFailure([await world.convergeBundle(user.metadata.namespace, name, signal)]);
+  const outcome = await world.convergeBundle(user.metadata.namespace, name, signal);
+  // What cannot be done for those who stay is no matter of one that leaves.
+  return world.isBundleShared(user, name) ? undefined : firstFailure([outcome]);
 }
 
 async function endConnections(

@@ -58,9 +58,16 @@ export async function convergeRole(
     'Enforce',
     signal,
   );
-  if (outcome.result === 'converged' || outcome.result === 'changed') world.vetted.add(user.metadata.uid);
-  // A role that turned out not to be ours must not be entered; one that merely could not be looked at is as it was.
-  if (outcome.result === 'blocked') world.vetted.delete(user.metadata.uid);
+  const { uid } = user.metadata;
+  if (outcome.result === 'converged' || outcome.result === 'changed') {
+    world.vetted.add(uid);
+    world.disowned.delete(uid);
+  }
+  // Somebody else's role must not be entered; one that lacks something, or could not be looked at, is as it was.
+  if (outcome.result === 'blocked' && outcome.failure.reason === 'RoleNotOurs') {
+    world.vetted.delete(uid);
+    world.disowned.add(uid);
+  }
   return done('RoleReady', outcome);
 }
 

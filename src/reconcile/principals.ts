@@ -2,6 +2,7 @@
 import { irsaAnnotation } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { UserStatus } from '../api/schema.ts';
+import { roleARNPattern } from '../api/schema-parts.ts';
 import { Failure } from './kernel/failure.ts';
 
 /** What is known of a ServiceAccount: nothing but the role that its annotation names. */
@@ -31,7 +32,7 @@ export interface Principals {
 }
 
 /** Of the same form as the schema asks of a `roleARN`. */
-const roleARN = /^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[A-Za-z0-9+=,.@_/-]{1,570}$/;
+const roleARN = new RegExp(roleARNPattern);
 
 export function principalsOf({ metadata, spec }: IamDatabaseUser, view: ServiceAccountView): Principals {
   const resolved = new Map<string, Principal>();

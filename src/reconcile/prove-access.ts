@@ -176,7 +176,7 @@ const isAskedFor = ({ metadata, status }: IamDatabaseUser) =>
   handledOf(metadata).lastHandledReconcileAt !== status?.lastHandledReconcileAt;
 
 function linkOf({ verdict }: Proof): Link {
-  const { status, reason, message, retryAfterMs } = verdict;
+  const { status, reason, message, retryAfterMs, failure } = verdict;
   // Only a person, or IAM in its own time, mends a refusal; a network comes back by itself.
   const kind = reason === 'Unreachable' ? 'unavailable' : 'denied';
   return {
@@ -185,7 +185,9 @@ function linkOf({ verdict }: Proof): Link {
     reason,
     message,
     optional: true,
-    ...(status === 'False' ? { failure: new Failure(kind, reason, message, { retryAfterMs }) } : {}),
+    ...(status === 'False'
+      ? { failure: new Failure(kind, reason, message, { retryAfterMs, cause: failure?.cause ?? failure }) }
+      : {}),
   };
 }
 

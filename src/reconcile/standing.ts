@@ -122,9 +122,17 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
   return { state: 'eligible', database, target, namespace, permission, principals, reservedUsernames };
 }
 
-/** Only allowed and resolved objects compete; one that is going without ever having begun does not. */
+/**
+ * Only allowed and resolved objects compete. One that is going holds its name until its end, allowed or not, if it ever
+ * began: until then its IAM roles may be let in under that name.
+ */
 function competes(other: IamDatabaseUser, target: ResolvedTarget, view: View): boolean {
-  if (other.metadata.deletionTimestamp !== undefined && !hasBegun(other)) return false;
+  if (other.metadata.deletionTimestamp !== undefined) {
+    const own = view.stateOf(other.spec.databaseRef.name)?.target;
+    const isOnServer =
+      own !== undefined && !(own instanceof Failure) && own.serverResourceID === target.serverResourceID;
+    return hasBegun(other) && isOnServer;
+  }
   const standing = judge(other, view);
   return standing.state === 'eligible' && standing.target.serverResourceID === target.serverResourceID;
 }

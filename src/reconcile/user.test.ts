@@ -344,6 +344,19 @@ describe('one link that fails', () => {
     expect(world.policies.allowed(roleARN)).toEqual([]);
   });
 
+  it('a role that is not ours any more: whoever was let in as it is let in no longer', async () => {
+    const world = await settled();
+    world.roles.drop('payments_checkout');
+    world.roles.make('payments_checkout', 'mine now');
+    await pass(world);
+    expect(chain(world)).toMatchObject({ RoleReady: 'False RoleNotOurs' });
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    world.roles.drop('payments_checkout');
+    await pass(world);
+    expect(chain(world)).toMatchObject({ RoleReady: good });
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout')]);
+  });
+
   it("a role marked by another namespace's object of that name: the same", async () => {
     const world = applied();
     const mark = {

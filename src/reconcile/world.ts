@@ -1,4 +1,4 @@
-// What a pass can see and do: caches, shared passes and effects, as ports that main.ts fills.
+// What a pass can see and do: caches, shared passes and effects, as ports that src/operator fills.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { DatabaseStatus, UserStatus } from '../api/schema.ts';
 import type { Condition, EventReason, Reason } from '../api/conditions.ts';
@@ -38,6 +38,10 @@ export interface Event {
 
 export interface World extends View {
   readonly operatorID: string;
+  /** Whose objects this operator sees: recorded with each policy, so that nobody else's are taken for orphans. */
+  scope(): string;
+  /** Resource ids of all databases that are resolved. */
+  resourceIDs(): ReadonlySet<string>;
   readonly settings: {
     readonly proveAsOperator: boolean;
     /** Namespaces whose ServiceAccounts the operator may have tokens of. */
@@ -72,6 +76,8 @@ export interface World extends View {
     signal: AbortSignal,
   ): Promise<Failure | undefined>;
   /** Whether this process saw the user's role to be ours: only then may a policy let anybody in as it. */
+  /** Whether the role of a user that has begun turned out to be somebody else's. */
+  readonly disowned: { has(uid: string): boolean; add(uid: string): void; delete(uid: string): void };
   readonly vetted: { has(uid: string): boolean; add(uid: string): void; delete(uid: string): void };
 
   role(server: RoleServer): Resource<DesiredRole, ObservedRole, RoleChange>;
@@ -97,6 +103,8 @@ export interface World extends View {
     name: string,
     signal: AbortSignal,
   ): Promise<Outcome<ObservedTrustBundle, TrustBundleChange>>;
+  /** Whether anybody but this user asks for that bundle, or may. */
+  isBundleShared(user: IamDatabaseUser, name: string): boolean;
   readonly connection: Resource<DesiredConnection, ObservedConnection, ConnectionChange>;
   /** Names of the connection ConfigMaps in our cache that belong to this object. */
   connectionsOf(user: IamDatabaseUser): readonly string[];

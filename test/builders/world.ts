@@ -115,6 +115,7 @@ export function aWorld(
   const known = new Map<string, DatabaseState>();
   const marks = new Map<string, { readonly marked: Marked | undefined }>();
   const vetted = new Set<string>();
+  const disowned = new Set<string>();
   const proofs = new Map<string, Proof>();
   const failures = new Map<string, number>();
   const ended = new Set<string>();
@@ -164,6 +165,12 @@ export function aWorld(
 
   const seen = {
     operatorID: 'op-1',
+    scope: () => 'cluster-1',
+    resourceIDs: () =>
+      new Set(
+        [...known.values()].flatMap(({ target }) => (target instanceof Failure ? [] : target.resourceIDs)),
+      ),
+    disowned,
     vetted,
     database: (name: string) => databases.get(name),
     databases: () => databases.list(),

@@ -25,22 +25,31 @@ let token: string;
 
 beforeAll(async () => {
   if (noHelm) return;
-  stage = await startStage();
+  stage = await startStage({ settings: { 'prove-with-service-accounts-in': 'payments' } });
   scene = sceneOf(stage);
   const { kube } = stage.bed;
-  const manifests = (await helm.render({ operatorID })).filter(({ kind }) => rights.has(kind));
+  const manifests = (await helm.render({ operatorID, proveWithServiceAccountsIn: 'payments' })).filter(
+    ({ kind }) => rights.has(kind),
+  );
   // What the stage gave the account goes first, so that nothing but the chart's rights is left; the account stays, as the
   // operator's token is of this very one.
   const given = manifests.filter(
-    ({ kind, metadata }) => metadata.name === operatorAccount && kind !== 'ServiceAccount',
+    ({ kind, metadata }) =>
+      (metadata.name === operatorAccount && kind !== 'ServiceAccount') ||
+      (metadata.name === `${operatorAccount}-tokens` && kind.startsWith('Role')),
   );
-  if (given.length !== 4) throw new Error('the chart gives other rights than the stage');
+  if (given.length !== 6) throw new Error('the chart gives other rights than the stage');
   for (const manifest of given) {
     await kube.request({ method: 'DELETE', path: await pathOf(kube, manifest), expect: 200 });
   }
   for (const manifest of manifests) await applyManifest(kube, manifest);
   token = await kube.serviceAccountToken(operatorNamespace, operatorAccount);
-  await until('the policy to be in force', async () => /denied request/.test(await tryOut(create({}))));
+  await applyManifest(kube, { ...shop, metadata: { ...shop.metadata, namespace: 'payments' } });
+  const inForce = async (attempt: Attempt) => /denied request/.test(await tryOut(attempt));
+  await until(
+    'the policies to be in force',
+    async () => (await inForce(create({}))) && (await inForce(tokenFor({}))),
+  );
 });
 afterAll(() => stage?.stop());
 
@@ -68,6 +77,12 @@ const configMap = (name: string, labels: Readonly<Record<string, string>>): Mani
   kind: 'ConfigMap',
   metadata: { name, labels },
 });
+const shop: Manifest = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'shop' } };
+const tokenFor = (spec: object, namespace = 'payments'): Attempt => ({
+  method: 'POST',
+  path: `/api/v1/namespaces/${namespace}/serviceaccounts/shop/token`,
+  body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: { name: 'shop' }, spec },
+});
 const collection = (namespace: string) => `/api/v1/namespaces/${namespace}/configmaps`;
 const create = (labels: Readonly<Record<string, string>>, namespace = 'payments'): Attempt => ({
   method: 'POST',
@@ -86,6 +101,33 @@ describe.skipIf(noHelm)('the operator as the chart installs it', () => {
       'payments_checkout',
     );
     expect(await scene.login('payments_checkout')).toBe('payments_checkout');
+  });
+
+  it('asks for a token of a ServiceAccount, and STS has its say', async () => {
+    const host = stage.bed.kube.serviceAccountIssuer.replace('https://', '');
+    const { arn } = stage.aws.createRole({
+      name: 'payments-shop',
+      trustPolicy: {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { Federated: `arn:aws:iam::111122223333:oidc-provider/${host}` },
+            Action: 'sts:AssumeRoleWithWebIdentity',
+          },
+        ],
+      },
+    });
+    const annotations = { 'eks.amazonaws.com/role-arn': arn };
+    await scene.patch(
+      { ...shop, metadata: { name: 'shop', namespace: 'payments' } },
+      { metadata: { annotations } },
+    );
+    const user = userManifest('shop', { principals: [{ serviceAccount: { name: 'shop' } }] });
+    await scene.apply(user);
+    // Nobody registered the issuer: only with the token in hand can STS have said so.
+    const { message } = await scene.untilCondition(user, 'AccessVerified', 'False', 'NotTrusted');
+    expect(message).toContain(`oidc-provider/${host}`);
   });
 
   it('ends a user, ConfigMaps included', async () => {
@@ -139,5 +181,35 @@ describe.skipIf(noHelm)("the operator's account", () => {
       token,
     });
     expect(status).toBe(403);
+  });
+
+  it('may ask for short tokens for AWS where the namespace opted in', async () => {
+    const attempt = { audiences: ['sts.amazonaws.com'], expirationSeconds: 900 };
+    expect(await tryOut(tokenFor(attempt))).toBe('taken');
+    await applyManifest(stage.bed.kube, {
+      ...shop,
+      metadata: { name: 'shop', namespace: operatorNamespace },
+    });
+    expect(await tryOut(tokenFor(attempt, operatorNamespace))).toContain(
+      'cannot create resource "serviceaccounts/token"',
+    );
+  });
+
+  it.each([
+    ['for the API server', { expirationSeconds: 600 }, 'only for tokens for sts.amazonaws.com'],
+    [
+      'for AWS and somebody else',
+      { audiences: ['sts.amazonaws.com', 'vault'], expirationSeconds: 600 },
+      'only for tokens for sts.amazonaws.com',
+    ],
+    [
+      'that live on',
+      { audiences: ['sts.amazonaws.com'], expirationSeconds: 901 },
+      'only for tokens of at most 900 seconds',
+    ],
+    ['of the usual hour', { audiences: ['sts.amazonaws.com'] }, 'only for tokens of at most 900 seconds'],
+  ])('may not ask for tokens %s', async (_name, spec, refusal) => {
+    expect(await tryOut(tokenFor(spec))).toContain(refusal);
+    expect(await tryOut({ ...tokenFor(spec), asAdmin: true })).toBe('taken');
   });
 });

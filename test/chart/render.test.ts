@@ -22,6 +22,8 @@ beforeAll(async () => {
   if (noHelm) return;
   server = await startApiServer();
   await createRestrictedNamespace(server.kube, releaseNamespace);
+  await createRestrictedNamespace(server.kube, 'payments');
+  await createRestrictedNamespace(server.kube, 'shop');
   for (const crd of monitorCRDs) await applyManifest(server.kube, crd);
   for (const kind of ['ServiceMonitor', 'PodMonitor']) {
     await untilServed(server.kube, {
@@ -47,9 +49,9 @@ const apart = new Set([
 const together = Object.fromEntries(Object.entries(samples).filter(([path]) => !apart.has(path)));
 
 const cases: readonly (readonly [name: string, values: ChartValues, kinds: number])[] = [
-  ['the defaults', {}, 14],
-  ['every value at once', nested(together), 19],
-  ['one replica without an election', nested({ replicas: 1, 'leaderElection.enabled': false }), 13],
+  ['the defaults', {}, 16],
+  ['every value at once', nested(together), 25],
+  ['one replica without an election', nested({ replicas: 1, 'leaderElection.enabled': false }), 15],
   [
     "the platform's own account, roles and CRDs",
     nested({
@@ -58,7 +60,7 @@ const cases: readonly (readonly [name: string, values: ChartValues, kinds: numbe
       'rbac.create': false,
       'crds.install': false,
     }),
-    5,
+    7,
   ],
   [
     'no more than the Deployment needs',
@@ -70,7 +72,7 @@ const cases: readonly (readonly [name: string, values: ChartValues, kinds: numbe
     }),
     8,
   ],
-  ['another name', { fullnameOverride: 'x'.repeat(63), operatorID: 'o'.repeat(63) }, 14],
+  ['another name', { fullnameOverride: 'x'.repeat(63), operatorID: 'o'.repeat(63) }, 16],
 ];
 
 describe.skipIf(noHelm)('an API server', () => {

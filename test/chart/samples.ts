@@ -85,6 +85,7 @@ export const samples: Readonly<Record<string, unknown>> = {
   bundleMountPath: '/var/run/rds-ca',
   allowLocalAddresses: true,
   proveAsOperator: true,
+  proveWithServiceAccountsIn: 'payments,shop',
   proofsPerSecond: 2.5,
   'aws.iamWritesPerSecond': 0,
   'aws.iamReadsPerSecond': 0.5,

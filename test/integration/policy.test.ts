@@ -92,7 +92,14 @@ function arnOf(username: string, resourceID = 'cluster-ABC'): string {
 const present = (username: string): Contribution => ({ state: 'present', username, arns: [arnOf(username)] });
 
 function wish(usernames: readonly string[], more: Partial<DesiredPolicy> = {}): DesiredPolicy {
-  return { ...owner, scope: 'all', contributions: usernames.map(present), complete: true, ...more };
+  return {
+    ...owner,
+    scope: 'all',
+    contributions: usernames.map(present),
+    resourceIDs: new Set(),
+    complete: true,
+    ...more,
+  };
 }
 
 function pass(system: IamSystem, desired: DesiredPolicy): Promise<Outcome<ObservedPolicies, PolicyChange>> {

@@ -99,7 +99,7 @@ export const chartValues: Values = {
   }),
   admissionPolicies: group({
     enabled: flag(
-      "Let the API server hold the operator to what RBAC cannot say: only ConfigMaps that carry the operator's label, and none in kube-system.",
+      "Let the API server hold the operator to what RBAC cannot say: only ConfigMaps that carry the operator's label, none in kube-system, and only short tokens for AWS.",
       true,
     ),
   }),

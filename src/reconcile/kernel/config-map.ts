@@ -28,7 +28,7 @@ export interface NewConfigMap {
 }
 
 export interface ConfigMaps {
-  /** From the cache of ConfigMaps with our labels, or read live; undefined when there is none. */
+  /** From the cache of ConfigMaps with our labels; undefined when there is none. */
   get(namespace: string, name: string, signal: AbortSignal): Promise<KeptConfigMap | undefined>;
   /** Throws a Failure (conflict, ForeignConfigMap) when there is one of that name that is not ours. */
   create(desired: NewConfigMap, signal: AbortSignal): Promise<KeptConfigMap>;

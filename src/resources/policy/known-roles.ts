@@ -15,11 +15,11 @@ export interface KnownPolicy {
 
 /** All policies under the operator's path whose tags name a role. Throws Failure. */
 export async function knownPolicies(
-  iam: Pick<PolicyPort, 'policies' | 'tags' | 'document'>,
+  iam: Pick<PolicyPort, 'overview' | 'tags' | 'document'>,
   operatorID: string,
   signal: AbortSignal,
 ): Promise<readonly KnownPolicy[]> {
-  const listed = await iam.policies(policyPath(operatorID), '', signal);
+  const listed = await iam.overview(policyPath(operatorID), signal);
   const known = await Promise.all(listed.map((policy) => knownPolicy(iam, policy, signal)));
   return known.filter((policy) => policy !== undefined);
 }

@@ -135,9 +135,10 @@ interface Claims {
   readonly released: ReadonlySet<string>;
   /** By user name: the exact ARNs of each whose database is known, undefined for one whose is not. */
   readonly unknown: ReadonlyMap<string, readonly (readonly string[] | undefined)[]>;
+  readonly resourceIDs: ReadonlySet<string>;
 }
 
-function claimsOf({ contributions }: DesiredPolicy): Claims {
+function claimsOf({ contributions, resourceIDs }: DesiredPolicy): Claims {
   const present = new Set<string>();
   const absent = new Set<string>();
   const released = new Set<string>();
@@ -148,7 +149,7 @@ function claimsOf({ contributions }: DesiredPolicy): Claims {
     if (contribution.state === 'unknown') unknown.set(username, [...(unknown.get(username) ?? []), arns]);
     else for (const arn of contribution.arns) sets[contribution.state].add(arn);
   }
-  return { present, absent, released, unknown };
+  return { present, absent, released, unknown, resourceIDs };
 }
 
 /** What is let go where it stands: nobody who stays wants it. One that is wanted again is taken back in its place. */
@@ -160,8 +161,9 @@ function releasedOf(claims: Claims, shard: ObservedShard): readonly string[] {
 function isClaimed(claims: Claims, arn: string): boolean {
   if (claims.present.has(arn)) return true;
   const unknown = claims.unknown.get(parseDbUserARN(arn)?.username ?? '') ?? [];
-  // The namesake on another server does not hold on to what another one leaves behind for good.
-  return unknown.some((own) => own === undefined || own.includes(arn) || !claims.absent.has(arn));
+  // The namesake on another server does not hold on to what somebody leaves behind on this one.
+  const isElsewhere = claims.absent.has(arn) || claims.resourceIDs.has(parseDbUserARN(arn)?.resourceID ?? '');
+  return unknown.some((own) => own === undefined || own.includes(arn) || !isElsewhere);
 }
 
 function keeps(desired: DesiredPolicy, claims: Claims, shard: ObservedShard, arn: string): boolean {

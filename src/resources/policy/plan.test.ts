@@ -1,5 +1,6 @@
 // What is done about the policies of an IAM role, for every state they can be found in.
 import { describe, expect, test } from 'vitest';
+import { Failure } from '../../reconcile/kernel/failure.ts';
 import { documentSize } from './document.ts';
 import { tagKeys, tagsOf } from './names.ts';
 import { planPolicy } from './plan.ts';
@@ -27,6 +28,21 @@ function run(
   for (let round = 0; round < 5; round++) {
     const plan = changes(desired, end);
     if (plan.length === 0) return { end, done };
+    for (const change of plan) {
+      end = after(end, change);
+      done.push(change);
+    }
+  }
+  throw new Error('It never ends.');
+}
+
+/** Like run, for what ends in a refusal. */
+function runUntilRefused(desired: DesiredPolicy, start: ObservedPolicies) {
+  let end = start;
+  const done: PolicyChange[] = [];
+  for (let round = 0; round < 5; round++) {
+    const plan = planPolicy(desired, end);
+    if ('refused' in plan || plan.length === 0) return { end, done };
     for (const change of plan) {
       end = after(end, change);
       done.push(change);
@@ -170,6 +186,23 @@ describe('what is taken away', () => {
     expect(run(wish([known, leaving]), observed).end.shards[0]?.arns).toEqual([mine]);
     // An old id of its own database is nobody's to take away while it is suspended.
     expect(changes(wish([known]), observed)).toEqual([]);
+  });
+
+  test('nor to what a namesake on another known server left without a word', () => {
+    const [mine, theirs] = [arnOf('a'), arnOf('a', 'cluster-OTHER')];
+    const known = { state: 'unknown', username: 'a', arns: [mine] } as const;
+    const resourceIDs = new Set(['cluster-ABC', 'cluster-OTHER']);
+    const { end } = run(wish([known], { resourceIDs }), sight([shard(0, [mine, theirs])]));
+    expect(end.shards[0]?.arns).toEqual([mine]);
+  });
+
+  test('a role that cannot be looked at gets nothing attached, and what is to be taken away is', () => {
+    const failure = new Failure('denied', 'AccessDenied', 'No.');
+    const observed = sight([shard(0, [arnOf('gone')])], { role: { exists: 'unknown', failure } });
+    const desired = wish([present('new')]);
+    const { end, done } = runUntilRefused(desired, observed);
+    expect(end.shards.flatMap(({ arns }) => arns)).not.toContain(arnOf('gone'));
+    expect(done.filter((change) => change.do === 'attach')).toEqual([]);
   });
 
   test('of two users of one name, on two servers, one that is unknown keeps both', () => {

@@ -148,7 +148,7 @@ function freeNumbers({ shards, foreign }: ObservedPolicies, count: number): read
 }
 
 function attachmentSlots({ role, quotas }: ObservedPolicies): number {
-  if (role === undefined || !role.exists || quotas.attachedPerRole === undefined) {
+  if (role?.exists !== true || quotas.attachedPerRole === undefined) {
     return Number.POSITIVE_INFINITY;
   }
   return Math.max(0, quotas.attachedPerRole - role.attachedPolicies);
@@ -182,6 +182,7 @@ function roleBarrier({ roleARN }: DesiredPolicy, { role }: ObservedPolicies): Fa
       `AWS lets nobody attach policies to ${roleARN}. Name a role of your own in principals.`,
     );
   }
+  if (role?.exists === 'unknown') return role.failure;
   if (role?.exists !== false) return undefined;
   return new Failure(
     'missing',

@@ -1,4 +1,5 @@
 // What is wanted of the policies of one IAM role, what is there, and what can be done about the difference.
+import type { Failure } from '../../reconcile/kernel/failure.ts';
 import type { Tags } from './names.ts';
 
 /**
@@ -12,7 +13,7 @@ export type Contribution =
   | {
       readonly state: 'unknown';
       readonly username: string;
-      /** Its own ARNs, where its database is known: then it does not hold on to others that are absent. */
+      /** Its own ARNs, where its database is known: then it does not hold on to those of other known databases. */
       readonly arns?: readonly string[];
     }
   /** Leaving, on evidence: these ARNs go even where the recorded scope is not ours today. */
@@ -29,6 +30,8 @@ export interface DesiredPolicy {
    */
   readonly scope: string;
   readonly contributions: readonly Contribution[];
+  /** Resource ids of the databases that are resolved: a user that is unknown and lives elsewhere does not keep ARNs on them. */
+  readonly resourceIDs: ReadonlySet<string>;
   /** False while the view of the objects may be partial: then nothing is removed. */
   readonly complete: boolean;
 }
@@ -62,6 +65,8 @@ export interface ObservedShard {
 }
 
 export type ObservedRole =
+  /** It could not be looked at, so nothing may be attached to it; what is to be taken away is. */
+  | { readonly exists: 'unknown'; readonly failure: Failure }
   | { readonly exists: false }
   | { readonly exists: true; readonly attachedPolicies: number };
 

@@ -23,6 +23,8 @@ export interface PolicyPort {
    * IAM does not show what was written here before.
    */
   policies(path: string, namePrefix: string, signal: AbortSignal): Promise<readonly ListedPolicy[]>;
+  /** All policies under a path, as IAM shows them by now: what was written a moment ago may be missing. */
+  overview(path: string, signal: AbortSignal): Promise<readonly ListedPolicy[]>;
   tags(policy: ListedPolicy, signal: AbortSignal): Promise<Tags>;
   /** Of the default version, as it came. */
   document(policy: ListedPolicy, signal: AbortSignal): Promise<string>;

@@ -1,6 +1,6 @@
 // The managed policies of one IAM role as a resource: observed with as few reads as will do, changed one call at a time.
 import type { Resource } from '../../reconcile/kernel/converge.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { asFailure, Failure } from '../../reconcile/kernel/failure.ts';
 import { parseRoleARN } from './arn.ts';
 import { documentOf, readDocument } from './document.ts';
 import { isOurs, namePrefix, policyPath, shardName, shardNumber } from './names.ts';
@@ -119,7 +119,8 @@ async function lookAtRole(
   { roleARN }: DesiredPolicy,
   signal: AbortSignal,
 ): Promise<ObservedRole> {
-  const role = await iam.role(parseRoleARN(roleARN).name, signal);
+  const role = await iam.role(parseRoleARN(roleARN).name, signal).catch(asFailure);
+  if (role instanceof Failure) return { exists: 'unknown', failure: role };
   // A role's name is unique whatever its path and account: another ARN is another role than the one that was allowed.
   return role?.roleARN === roleARN
     ? { exists: true, attachedPolicies: role.attachedPolicies }

@@ -32,7 +32,15 @@ export function wish(
   contributions: DesiredPolicy['contributions'],
   more: Partial<DesiredPolicy> = {},
 ): DesiredPolicy {
-  return { roleARN, operatorID: 'op', scope: 'all', contributions, complete: true, ...more };
+  return {
+    roleARN,
+    operatorID: 'op',
+    scope: 'all',
+    contributions,
+    resourceIDs: new Set(),
+    complete: true,
+    ...more,
+  };
 }
 
 export function shard(

@@ -86,12 +86,13 @@ export function markOf(owner: RoleOwner, groups: readonly string[], databases: r
  * Whether the owner may keep the role that carries this mark. A recreated object (another uid) of the same namespace
  * takes its predecessor's role back, and so does a restored copy of the server (another resource id). A namespace of
  * the same name but another uid is another tenant's. With a trusted operator's mark the namespace's uid cannot agree,
- * as it comes from another cluster: namespace and name decide there.
+ * as it comes from another cluster: namespace and name decide there. So it is for the operator's own id where it is
+ * trusted too, as after a cluster was rebuilt.
  */
 export function mayKeep(owner: RoleOwner, mark: Mark | undefined): mark is Mark {
   if (mark === undefined || !sameObject(owner, mark)) return false;
-  if (mark.operatorID === owner.operatorID) return mark.namespaceUID === owner.namespaceUID;
-  return owner.trustedOperatorIDs.includes(mark.operatorID);
+  if (owner.trustedOperatorIDs.includes(mark.operatorID)) return true;
+  return mark.operatorID === owner.operatorID && mark.namespaceUID === owner.namespaceUID;
 }
 
 /**

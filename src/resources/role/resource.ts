@@ -129,6 +129,7 @@ async function makeSure({ session, desired }: Hand, step: Step, after: ObservedR
   const undone = await transact(
     session,
     statementsFor(undo, fenced, formatMark({ ...role.mark, groups: left })),
+    'undo',
   );
   if (undone.result === 'refused') throw undone.refusal.failure;
   throw refusals.adminNearlyLostLogin(after.admin, desired.username);

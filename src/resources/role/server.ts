@@ -30,10 +30,11 @@ export interface Session {
   readonly serverVersion: string;
   /**
    * Statements in one round trip; the rows of all of them, in their order. A refusal by the server is a value, as it may
-   * be what one expects. `write` asks first whether this process may still write. `preparation`, where given, goes
+   * be what one expects. `write` asks first whether this process may still write; `undo` does not, as it only takes back
+   * what this very session gave a moment ago. `preparation`, where given, goes
    * before them the first time on this connection.
    */
-  run(kind: 'read' | 'write', sql: string, preparation?: string): Promise<Answer>;
+  run(kind: 'read' | 'write' | 'undo', sql: string, preparation?: string): Promise<Answer>;
 }
 
 export type Row = Readonly<Record<string, unknown>>;

@@ -29,10 +29,14 @@ const passing = new Set(['XX000', '40P01', '40001', '23505']);
 const attempts = 3;
 
 /** One round trip from BEGIN to COMMIT, more only after a refusal. Grants lock what others grant, too: no waiting in between. */
-export async function transact(session: Session, statements: readonly Statement[]): Promise<Attempt> {
+export async function transact(
+  session: Session,
+  statements: readonly Statement[],
+  kind: 'write' | 'undo' = 'write',
+): Promise<Attempt> {
   const script = [begin, ...statements.map(({ sql }) => sql), 'COMMIT'].join(';\n');
   for (let attempt = 1; ; attempt += 1) {
-    const answer = await session.run('write', script, reading.preparation);
+    const answer = await session.run(kind, script, reading.preparation);
     if ('rows' in answer) return { result: 'committed', rows: answer.rows };
     await rollBack(session);
     const { refused } = answer;

@@ -104,6 +104,7 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
   const listings = createListings(calls, pace, timing, clock);
   return {
     policies: (path, namePrefix, signal) => listings.policies(path, namePrefix, signal),
+    overview: (path, signal) => listings.overview(path, signal),
     ...createReads(calls, memory, timing, clock),
     ...createWrites(calls, memory, listings, timing.settleMs, clock),
     close: () => client.destroy(),

@@ -17,6 +17,8 @@ export interface ListingSettings {
 
 export interface Listings {
   policies(path: string, namePrefix: string, signal: AbortSignal): Promise<readonly ListedPolicy[]>;
+  /** Not held against what we wrote. */
+  overview(path: string, signal: AbortSignal): Promise<readonly ListedPolicy[]>;
   readonly ownWrites: OwnWrites;
   /** A number for a write that has just ended: only listings that begin later are after it. */
   readonly nextOrder: () => number;
@@ -51,6 +53,10 @@ export function createListings(
   return {
     ownWrites,
     nextOrder,
+    overview: async (path, signal) => {
+      const after = ownWrites.lastOrder('');
+      return [...(await listingOf(path).get(clock.now() - freshMs, after, signal)).value.values()];
+    },
     policies: async (path, namePrefix, signal) => {
       const after = ownWrites.lastOrder(namePrefix);
       const { value, order: readOrder } = await listingOf(path).get(clock.now() - freshMs, after, signal);

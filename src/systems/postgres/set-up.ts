@@ -43,7 +43,8 @@ export async function setUp(client: Client, username: string, limits: Limits): P
   if (found === undefined) throw new Error('a query for one row was answered with none');
   if (found.session !== username || found.current !== username) throw redirected(username);
   if (found.readonly) throw readOnly;
-  return { admin: username, serverVersion: found.version.split(' ')[0] ?? found.version };
+  // Shown in status, so nothing but a version is let through.
+  return { admin: username, serverVersion: /^[0-9][0-9.a-z]{0,30}/.exec(found.version)?.[0] ?? 'unknown' };
 }
 
 const redirected = (username: string) =>
