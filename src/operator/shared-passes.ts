@@ -92,7 +92,7 @@ export function sharedPasses(options: {
       ),
     );
     // One region's trouble is not another's; where nothing is to be had at all, it is told why.
-    const [failed] = fetched.filter((one) => one.status === 'rejected');
+    const failed = fetched.find((one) => one.status === 'rejected');
     const bundles = fetched.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     if (bundles.length === 0 && failed !== undefined) throw asFailure(failed.reason);
     return {
