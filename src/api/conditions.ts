@@ -52,6 +52,10 @@ export const reasons = {
     means: 'An earlier link of the chain has to hold first.',
     remedy: 'Look at the condition it names.',
   },
+  Planned: {
+    means: 'Plan mode: what would be changed is told in status.plan, and nothing is written.',
+    remedy: 'Review status.plan; set mode to Enforce on the user, its IamDatabase and the operator.',
+  },
   Suspended: {
     means: 'spec.suspend is true: nothing is looked at or changed.',
     remedy: 'Set spec.suspend to false.',

@@ -111,6 +111,13 @@ export const databaseSchema = {
             },
           },
         },
+        mode: {
+          description:
+            'Plan: no user of this database is changed; what would be is told in their status.plan.',
+          type: 'string',
+          enum: ['Enforce', 'Plan'],
+          default: 'Enforce',
+        },
         suspend: {
           type: 'boolean',
           default: false,

@@ -58,6 +58,14 @@ export function createWorld(options: {
     markOf: (server: string, username: string) => known.marks.get(`${server} ${username}`),
     ...serviceAccountView(caches.serviceAccounts),
     roots: aws.roots,
+    settings: {
+      proveAsOperator: config['prove-as-operator'],
+      proveWithServiceAccountsIn: config['prove-with-service-accounts-in'].split(',').filter(Boolean),
+      bundleMountPath: config['bundle-mount-path'],
+      allowLocalAddresses: config['allow-local-addresses'],
+      timeScale: config['time-scale'],
+      mode: config.mode === 'Plan' ? 'Plan' : 'Enforce',
+    } satisfies World['settings'],
     arnsOf: ((user, target) =>
       target.resourceIDs.map((resourceID) =>
         dbUserARN({ ...target, resourceID, username: user.spec.username }),
@@ -67,13 +75,6 @@ export function createWorld(options: {
   return {
     ...seen,
     ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
-    settings: {
-      proveAsOperator: config['prove-as-operator'],
-      proveWithServiceAccountsIn: config['prove-with-service-accounts-in'].split(',').filter(Boolean),
-      bundleMountPath: config['bundle-mount-path'],
-      allowLocalAddresses: config['allow-local-addresses'],
-      timeScale: config['time-scale'],
-    },
     now,
     user: (key) => {
       const user = caches.users.get(key);

@@ -21,9 +21,15 @@ const standings = {
   contested: { state: 'contested', target: aTarget() },
 } satisfies Record<string, Standing>;
 
+const moded = (operator: 'Enforce' | 'Plan', database: 'Enforce' | 'Plan' = 'Enforce') => ({
+  settings: { mode: operator },
+  database: () => aDatabase({ spec: { mode: database } }),
+});
+
 describe('what a user contributes to what it shares', () => {
   const fresh = aUser();
   const old = begun(aUser());
+  const planned = aUser({ spec: { mode: 'Plan' } });
   const retaining = begun(aUser({ spec: { deletionPolicy: 'Retain' } }));
 
   it.each<[string, IamDatabaseUser, keyof typeof standings, suspended: boolean, expected: string]>([
@@ -45,7 +51,25 @@ describe('what a user contributes to what it shares', () => {
     ['absent when it never began and is not allowed, though suspended', fresh, 'refused', true, 'absent'],
     ['absent when it never began and its database cannot be resolved', fresh, 'unresolved', false, 'absent'],
   ])('%s', (_sentence, user, standing, suspended, expected) => {
-    expect(stanceOf(user, standings[standing], suspended)).toBe(expected);
+    const spec = { ...user.spec, suspend: suspended };
+    expect(stanceOf({ ...user, spec }, standings[standing], moded('Enforce'))).toBe(expected);
+  });
+
+  it.each<[string, IamDatabaseUser, keyof typeof standings, Parameters<typeof moded>, expected: string]>([
+    ['unknown in plan mode of its own', begun(planned), 'eligible', ['Enforce'], 'unknown'],
+    ['unknown in plan mode of its database', old, 'eligible', ['Enforce', 'Plan'], 'unknown'],
+    ['unknown in plan mode of the operator', old, 'eligible', ['Plan'], 'unknown'],
+    ['released when it leaves in plan mode', deleted(begun(planned)), 'eligible', ['Enforce'], 'released'],
+    ['released when it leaves and the operator plans', deleted(old), 'refused', ['Plan'], 'released'],
+    [
+      'absent when it leaves, only it says Plan, and the owner does not allow it any more',
+      deleted(begun(planned)),
+      'refused',
+      ['Enforce'],
+      'absent',
+    ],
+  ])('%s', (_sentence, user, standing, modes, expected) => {
+    expect(stanceOf(user, standings[standing], moded(...modes))).toBe(expected);
   });
 });
 

@@ -1,7 +1,9 @@
 // What each user contributes to the things it shares with others: policies and trust bundles.
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { endingOf } from './ending.ts';
+import { modeOf, type Moded } from './mode.ts';
 import { hasBegun, type Standing } from './standing.ts';
+import { isSuspended } from './suspension.ts';
 
 /** Present puts in; absent takes out, on evidence only; unknown leaves as observed; released leaves for good. */
 export type Stance = 'present' | 'absent' | 'unknown' | 'released';
@@ -9,14 +11,14 @@ export type Stance = 'present' | 'absent' | 'unknown' | 'released';
 /**
  * A user that is leaving is absent, or released where its access is to outlive it; one that is eligible and has begun is
  * present. One that never began is absent too, unless it is about to begin: nothing of it can be there, and a stranger's
- * object must not hold on to what another leaves behind. Everything else (suspended, not resolved, not allowed any more,
- * contested) is no evidence for anything.
+ * object must not hold on to what another leaves behind. Everything else (suspended, planned, not resolved, not allowed any
+ * more, contested) is no evidence for anything.
  */
-export function stanceOf(user: IamDatabaseUser, standing: Standing, suspended: boolean): Stance {
+export function stanceOf(user: IamDatabaseUser, standing: Standing, view: Moded): Stance {
   if (!hasBegun(user)) return standing.state === 'eligible' ? 'unknown' : 'absent';
-  if (suspended) return 'unknown';
+  if (isSuspended(user, view)) return 'unknown';
   if (user.metadata.deletionTimestamp !== undefined) {
-    return endingOf(user, standing) === 'Retain' ? 'released' : 'absent';
+    return endingOf(user, standing, view) === 'Retain' ? 'released' : 'absent';
   }
-  return standing.state === 'eligible' ? 'present' : 'unknown';
+  return standing.state === 'eligible' && modeOf(user, view) === 'Enforce' ? 'present' : 'unknown';
 }

@@ -31,7 +31,8 @@ export async function reconcileDatabase(name: string, world: World, signal: Abor
   if (found.metadata.deletionTimestamp !== undefined) return await release(found, world, signal);
   if (found.spec.suspend) return await reportSuspended(found, world);
 
-  const database = await hold(found, world, signal);
+  const isPlanned = found.spec.mode === 'Plan' || world.settings.mode === 'Plan';
+  const database = isPlanned ? found : await hold(found, world, signal);
   const state = await look(database, world, signal);
   world.learn(name, state);
   return await report(database, state, world);

@@ -5,6 +5,7 @@ import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.
 import { converge, type Outcome } from './kernel/converge.ts';
 import { type Ending, endingOf, roleAfter } from './ending.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
+import { type Mode, modeOf } from './mode.ts';
 import { trustBundleName } from './names.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { ownerOf } from './owner.ts';
@@ -17,16 +18,16 @@ import type { Event, World } from './world.ts';
 export async function endAccess(user: IamDatabaseUser, world: World, signal: AbortSignal): Promise<NextLook> {
   if (!hasBegun(user)) return whenSomethingHappens;
   world.vetted.delete(user.metadata.uid);
-  const ending = endingOf(user, standingOf(user, world));
+  const ending = endingOf(user, standingOf(user, world), world);
   const results = await Promise.all([
     endRole(user, ending, world, signal),
-    endPolicies(user, ending, world, signal),
+    endPolicies(user, world, signal),
     endTrustBundle(user, world, signal),
     endConnections(user, ending, world, signal),
   ]);
   const failures = results.filter((failure) => failure !== undefined);
   if (failures.length === 0) {
-    if (ending === 'Retain') world.event(user, retained(user));
+    if (ending === 'Retain') world.event(user, retained(user, modeOf(user, world)));
     await world.userWrites.release(user, signal);
     world.ended(user);
     return whenSomethingHappens;
@@ -34,10 +35,10 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   return await report(user, world, { links: failures.map(holding) });
 }
 
-const retained = ({ spec }: IamDatabaseUser): Event => ({
+const retained = ({ spec }: IamDatabaseUser, mode: Mode): Event => ({
   type: 'Warning',
   reason: 'Retained',
-  message: `Role "${spec.username}" works on and nothing keeps it up any more. To end it: DROP ROLE, and take its ARN out of statement IamdbReleased in the policies of ${spec.principals.map(({ roleARN }) => roleARN).join(', ')}.`,
+  message: `${mode === 'Plan' ? 'Deleted in plan mode, which acts as deletionPolicy Retain. ' : ''}Role "${spec.username}" works on and nothing keeps it up any more. To end it: DROP ROLE, and take its ARN out of statement IamdbReleased in the policies of its IAM roles.`,
 });
 
 /** A finalizer held by a database that cannot be reached holds a namespace too: a person has to know at once. */
@@ -99,7 +100,6 @@ const databaseGone = (name: string) =>
 
 async function endPolicies(
   user: IamDatabaseUser,
-  ending: Ending,
   world: World,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
@@ -109,7 +109,7 @@ async function endPolicies(
   const named = new Set(principalsOf(user, world).resolved.map(({ roleARN }) => roleARN));
   const [ofNamed, holding] = await Promise.all([
     Promise.all([...named].map(end)),
-    ending === 'Retain' ? [] : world.rolesHolding(user, signal).catch(asFailure),
+    world.rolesHolding(user, signal).catch(asFailure),
   ]);
   if (holding instanceof Failure) return ofNamed.find((failure) => failure !== undefined) ?? holding;
   const ofOthers = await Promise.all(holding.filter((roleARN) => !named.has(roleARN)).map(end));

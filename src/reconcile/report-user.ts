@@ -16,6 +16,8 @@ export interface Findings {
   readonly policies?: PoliciesDone;
   readonly access?: AccessDone;
   readonly repairs?: readonly Done[];
+  /** In plan mode: what would be changed. */
+  readonly plan?: readonly string[];
 }
 
 export async function report(user: IamDatabaseUser, world: World, found: Findings): Promise<NextLook> {
@@ -43,6 +45,7 @@ function statusOf(user: IamDatabaseUser, found: Findings, world: World): Reporte
     conditions: conditionsOf(found.links, metadata.generation, before?.conditions ?? [], time),
     ...(arns === undefined ? {} : { resourceARNs: arns }),
     ...(principals === undefined ? {} : { principals }),
+    ...(found.plan === undefined ? {} : { plan: found.plan }),
     ...verificationOf(user, found.access),
     ...handledOf(metadata),
   };

@@ -9,7 +9,9 @@ import {
   convergeTrustBundle,
   isSettled,
 } from './links.ts';
+import { modeOf } from './mode.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
+import { planUser } from './plan-user.ts';
 import { type AccessDone, proveAccess } from './prove-access.ts';
 import { report, reportSuspended } from './report-user.ts';
 import { contestedServer, type Eligible, hasBegun, type Standing, standingOf } from './standing.ts';
@@ -26,6 +28,10 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
 
   const standing = await standingWithMark(found, world, signal);
   if (standing.state !== 'eligible') return await report(found, world, { links: linksOf(standing, found) });
+
+  if (modeOf(found, world) === 'Plan') {
+    return await planUser(found, standing, linksOf(standing, found), world, signal);
+  }
 
   const user = hasBegun(found) ? found : await world.userWrites.hold(found, signal);
   const [bundle, connection, { role, policies, access }] = await Promise.all([

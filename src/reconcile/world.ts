@@ -16,6 +16,8 @@ import type { ObservedTrustBundle, TrustBundleChange } from '../resources/trust-
 import type { DatabaseState } from './database-state.ts';
 import type { Outcome, Resource } from './kernel/converge.ts';
 import type { Failure } from './kernel/failure.ts';
+import type { Preview } from './kernel/preview.ts';
+import type { Mode } from './mode.ts';
 import type { View } from './standing.ts';
 
 /** A status as a pass writes it: the schema's, with our closed conditions. */
@@ -46,6 +48,8 @@ export interface World extends View {
     readonly allowLocalAddresses: boolean;
     /** Factor on every timer. */
     readonly timeScale: number;
+    /** Plan: nothing is changed, whatever the objects say. */
+    readonly mode: Mode;
   };
   /** Milliseconds since the epoch. */
   now(): number;
@@ -97,6 +101,10 @@ export interface World extends View {
     name: string,
     signal: AbortSignal,
   ): Promise<Outcome<ObservedTrustBundle, TrustBundleChange>>;
+  /** What of an IAM role's policies would change if this user were present in them. */
+  previewPolicy(user: IamDatabaseUser, roleARN: string, signal: AbortSignal): Promise<Preview>;
+  /** The same for its trust bundle. */
+  previewBundle(user: IamDatabaseUser, signal: AbortSignal): Promise<Preview>;
   readonly connection: Resource<DesiredConnection, ObservedConnection, ConnectionChange>;
   /** Names of the connection ConfigMaps in our cache that belong to this object. */
   connectionsOf(user: IamDatabaseUser): readonly string[];

@@ -22,10 +22,11 @@ import { dbUserARN } from '../../src/resources/policy/arn.ts';
 import { policyThatAllows } from '../../src/resources/policy/policy.ts';
 import { whyKept } from '../../src/resources/role/resource.ts';
 import type { RoleServer } from '../../src/resources/role/server.ts';
-import type {
-  DesiredTrustBundle,
-  ObservedTrustBundle,
-  TrustBundleChange,
+import {
+  type DesiredTrustBundle,
+  describeTrustBundle,
+  type ObservedTrustBundle,
+  type TrustBundleChange,
 } from '../../src/resources/trust-bundle/plan.ts';
 import type { ResolvedTarget } from '../../src/resources/target/target.ts';
 import { configMapModel, type ConfigMapModel } from './config-maps.ts';
@@ -87,9 +88,14 @@ const ignore = () => {};
 /** Namespace payments exists; the database orders is resolved and its admin works, unless told otherwise. */
 export function aWorld(
   settings: Partial<World['settings']> = {},
-  options: { readonly log?: (call: string) => void } = {},
+  options: {
+    readonly log?: (call: string) => void;
+    /** Another process over the same PostgreSQL, AWS and ConfigMaps, and in the same list of calls. */
+    readonly outside?: TestWorld;
+  } = {},
 ): TestWorld {
-  const calls: string[] = [];
+  const { outside } = options;
+  const calls = outside?.calls ?? [];
   const note = (call: string) => {
     calls.push(call);
     options.log?.(call);
@@ -118,9 +124,9 @@ export function aWorld(
   const proofs = new Map<string, Proof>();
   const failures = new Map<string, number>();
   const ended = new Set<string>();
-  const roles = roleModel(note);
-  const policies = policyModel(note);
-  const configMaps = configMapModel(note);
+  const roles = outside?.roles ?? roleModel(note);
+  const policies = outside?.policies ?? policyModel(note);
+  const configMaps = outside?.configMaps ?? configMapModel(note);
   const server = { authentication: 'IAM' } as RoleServer;
   known.set('orders', { target: aTarget(), admin: { serverVersion: '17.4' }, server });
   let count = 1;
@@ -173,6 +179,15 @@ export function aWorld(
     usersOf: (database: string) => users.byIndex('database', database),
     ...serviceAccountView(serviceAccounts),
     markOf: (resourceID: string, username: string) => marks.get(`${resourceID} ${username}`),
+    settings: {
+      proveAsOperator: false,
+      proveWithServiceAccountsIn: [],
+      bundleMountPath: '/etc/rds-ca',
+      allowLocalAddresses: false,
+      timeScale: 1,
+      mode: 'Enforce',
+      ...settings,
+    } satisfies World['settings'],
     arnsOf: ((user, target) =>
       target.resourceIDs.map((resourceID) =>
         dbUserARN({ ...target, resourceID, username: user.spec.username }),
@@ -194,14 +209,6 @@ export function aWorld(
       trustBundle: bundleResource(configMaps),
       deadlineMs: 5_000,
     }),
-    settings: {
-      proveAsOperator: false,
-      proveWithServiceAccountsIn: [],
-      bundleMountPath: '/etc/rds-ca',
-      allowLocalAddresses: false,
-      timeScale: 1,
-      ...settings,
-    },
     calls,
     effects: () => calls.filter((call) => !/^(observe|fetch|read|prove|event|ended)/.test(call)),
     events: [],
@@ -345,6 +352,7 @@ function bundleResource(
         { do: 'create', configMap: { namespace, name, data, labels: { bundle: 'yes' }, annotations: {} } },
       ];
     },
+    describe: describeTrustBundle,
     apply: async (changes, { namespace, name }, _observed, signal) => {
       for (const change of changes) {
         if (change.do === 'remove') await configMaps.remove(namespace, name, change.uid, signal);
