@@ -113,6 +113,17 @@ export const reasons = {
     remedy:
       "Ask the owner to add it; for a workload in another account let it assume a role in the database's account and name that role.",
   },
+  PermissionLost: {
+    means:
+      'No rule admits a user that works. It keeps its access for onPermissionLost.graceSeconds, then it is ended and the role kept.',
+    remedy: 'Admit it again in spec.allow, which gives it its access back; or delete it.',
+  },
+  MassRevocationHeld: {
+    means:
+      'One change would end the access of more than 5 users and more than a fifth of the database; all of them keep it.',
+    remedy:
+      'Mend spec.allow or the labels of the namespace. If it is meant: annotate the IamDatabase with iamdb.dev/confirm-revocation=<its generation>.',
+  },
   TooManyUsers: {
     means: 'The rule has reached its maxUsers.',
     remedy: 'Delete users or ask for a higher maxUsers.',
@@ -252,6 +263,10 @@ export const eventReasons = {
   RoleKept: {
     means: 'A role was kept at deletion, without login and rds_iam, because something hangs on it.',
     remedy: 'Hand over what the message lists (REASSIGN OWNED, REVOKE), then DROP ROLE.',
+  },
+  AccessEnded: {
+    means: 'The access of a user was ended and its role kept; the condition Ready says why.',
+    remedy: '',
   },
   Retained: {
     means: 'An object was deleted and its access was left as it is; nothing keeps it up any more.',

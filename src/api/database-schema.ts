@@ -76,6 +76,20 @@ export const databaseSchema = {
           'x-kubernetes-list-type': 'set',
           items: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' },
         },
+        onPermissionLost: {
+          description: 'What becomes of a user that works and that no rule admits any more.',
+          type: 'object',
+          default: {},
+          properties: {
+            graceSeconds: {
+              type: 'integer',
+              minimum: 0,
+              maximum: 604800,
+              default: 300,
+              description: 'How long it keeps its access; begins anew when the operator restarts.',
+            },
+          },
+        },
         probe: {
           description: 'When logins are proven.',
           type: 'object',

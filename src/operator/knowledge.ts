@@ -2,6 +2,7 @@
 import type { Marked } from '../reconcile/claim.ts';
 import type { DatabaseState } from '../reconcile/database-state.ts';
 import { Failure } from '../reconcile/kernel/failure.ts';
+import type { Loss } from '../reconcile/loss.ts';
 import type { Proof } from '../reconcile/world.ts';
 
 export interface Knowledge {
@@ -10,6 +11,7 @@ export interface Knowledge {
   readonly marks: Map<string, { readonly marked: Marked | undefined }>;
   readonly vetted: Set<string>;
   readonly proofs: Map<string, Proof>;
+  readonly losses: Map<string, Loss>;
   readonly failures: Map<string, number>;
   /** Uids of users whose finalizer we released: until the cache hears of their end there is nothing more to do. */
   readonly ended: Set<string>;
@@ -20,6 +22,7 @@ export const emptyKnowledge = (): Knowledge => ({
   marks: new Map(),
   vetted: new Set(),
   proofs: new Map(),
+  losses: new Map(),
   failures: new Map(),
   ended: new Set(),
 });

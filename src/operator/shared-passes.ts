@@ -7,7 +7,7 @@ import { converge } from '../reconcile/kernel/converge.ts';
 import { asFailure } from '../reconcile/kernel/failure.ts';
 import { preview } from '../reconcile/kernel/preview.ts';
 import { trustBundleName } from '../reconcile/names.ts';
-import { standingOf } from '../reconcile/standing.ts';
+import { hasBegun, standingOf } from '../reconcile/standing.ts';
 import type { World } from '../reconcile/world.ts';
 import type { Contribution, DesiredPolicy } from '../resources/policy/policy.ts';
 import type { policyResource } from '../resources/policy/resource.ts';
@@ -21,7 +21,7 @@ export interface SharedPasses
 
 export function sharedPasses(options: {
   readonly caches: Pick<Caches, 'users' | 'serviceAccounts' | 'isSynced'>;
-  readonly world: Pick<World, 'operatorID' | 'vetted' | 'arnsOf' | 'roots' | 'settings'> &
+  readonly world: Pick<World, 'operatorID' | 'vetted' | 'losses' | 'arnsOf' | 'roots' | 'settings'> &
     Parameters<typeof standingOf>[1];
   readonly policy: ReturnType<typeof policyResource>;
   readonly trustBundle: ReturnType<typeof trustBundleResource>;
@@ -115,7 +115,8 @@ export function sharedPasses(options: {
     if (wanted !== name) return [];
     const standing = standingOf(user, world);
     const stance = stanceOf(user, standing, world);
-    if (stance === 'absent') return [];
+    // One that lives on may get its access again.
+    if (stance === 'absent') return isOver(user) ? [] : [{ state: 'unknown' }];
     if (stance === 'released') return [{ state: 'released' }];
     if (stance === 'unknown' || standing.state !== 'eligible') return [{ state: 'unknown' }];
     const { region, partition } = standing.target;
@@ -171,6 +172,9 @@ export function sharedPasses(options: {
 function asPossible(contribution: Contribution): Contribution {
   return contribution.state === 'present' ? { ...contribution, state: 'unknown' } : contribution;
 }
+
+const isOver = (user: IamDatabaseUser): boolean =>
+  user.metadata.deletionTimestamp !== undefined || !hasBegun(user);
 
 /** In plan mode a deleted user still lets go of what it leaves behind: of the policies that and nothing else is written. */
 function onlyReleasing(policy: ReturnType<typeof policyResource>): ReturnType<typeof policyResource> {

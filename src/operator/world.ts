@@ -37,6 +37,7 @@ export function createWorld(options: {
   readonly event: World['event'];
   readonly note: World['note'];
   readonly wakeUsers: (database: string) => void;
+  readonly wakeDatabase: (name: string) => void;
   readonly passDeadlineMs: number;
 }): World {
   const { config, operatorID, caches, aws, servers, configMaps } = options;
@@ -49,6 +50,7 @@ export function createWorld(options: {
   const seen = {
     operatorID,
     vetted: known.vetted,
+    losses: known.losses,
     database: (name: string) => caches.databases.get(name),
     databases: () => caches.databases.list(),
     stateOf: (database: string) => known.states.get(database),
@@ -76,6 +78,8 @@ export function createWorld(options: {
     ...seen,
     ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
     now,
+    isComplete: () => caches.isSynced(),
+    wakeDatabase: options.wakeDatabase,
     user: (key) => {
       const user = caches.users.get(key);
       return user !== undefined && known.ended.has(user.metadata.uid) ? undefined : user;
@@ -134,6 +138,7 @@ export function createWorld(options: {
       known.ended.delete(metadata.uid);
       known.vetted.delete(metadata.uid);
       known.proofs.delete(metadata.uid);
+      known.losses.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
     connection: connectionResource(configMaps),

@@ -4,6 +4,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { stanceOf } from './contributions.ts';
 import { Failure } from './kernel/failure.ts';
 import type { Standing } from './standing.ts';
+import type { Loss } from './loss.ts';
 import { isSuspended } from './suspension.ts';
 
 const standings = {
@@ -16,14 +17,20 @@ const standings = {
     principals: { resolved: [], unresolved: [] },
     reservedUsernames: [],
   },
-  refused: { state: 'refused', failure: new Failure('invalid', 'NamespaceNotAllowed', 'No.') },
+  refused: { state: 'refused', by: 'owner', failure: new Failure('invalid', 'NamespaceNotAllowed', 'No.') },
   unresolved: { state: 'unresolved', failure: new Failure('throttled', 'Throttled', 'Slow.') },
   contested: { state: 'contested', target: aTarget() },
 } satisfies Record<string, Standing>;
 
 const moded = (operator: 'Enforce' | 'Plan', database: 'Enforce' | 'Plan' = 'Enforce') => ({
+  losses: new Map<string, Loss>(),
   settings: { mode: operator },
   database: () => aDatabase({ spec: { mode: database } }),
+});
+
+const lost = (verdict: Loss['verdict']) => ({
+  ...moded('Enforce'),
+  losses: new Map<string, Loss>([[aUser().metadata.uid, { since: 0, verdict }]]),
 });
 
 describe('what a user contributes to what it shares', () => {
@@ -70,6 +77,18 @@ describe('what a user contributes to what it shares', () => {
     ],
   ])('%s', (_sentence, user, standing, modes, expected) => {
     expect(stanceOf(user, standings[standing], moded(...modes))).toBe(expected);
+  });
+});
+
+describe('a user that is not allowed any more contributes', () => {
+  it.each([
+    ['unknown within its grace', 'grace', 'refused', 'unknown'],
+    ['unknown while too many would lose with it', 'held', 'refused', 'unknown'],
+    ['absent once its access is to be ended', 'ended', 'refused', 'absent'],
+    ['present once it is allowed again', 'ended', 'eligible', 'present'],
+    ['unknown where nothing can be seen any more', 'ended', 'unresolved', 'unknown'],
+  ] as const)('%s', (_sentence, verdict, standing, expected) => {
+    expect(stanceOf(begun(aUser()), standings[standing], lost(verdict))).toBe(expected);
   });
 });
 

@@ -12,7 +12,8 @@ export type Ending = IamDatabaseUser['spec']['deletionPolicy'];
 export function endingOf(user: IamDatabaseUser, standing: Standing, view: Moded): Ending {
   if (ownersMode(user, view) === 'Plan') return 'Retain';
   const asked = modeOf(user, view) === 'Plan' ? 'Retain' : user.spec.deletionPolicy;
-  return asked === 'Retain' && standing.state === 'refused' ? 'Disable' : asked;
+  const isDisallowed = standing.state === 'refused' && standing.by === 'owner';
+  return asked === 'Retain' && isDisallowed ? 'Disable' : asked;
 }
 
 /** What that is for the role. */

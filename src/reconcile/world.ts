@@ -17,6 +17,7 @@ import type { DatabaseState } from './database-state.ts';
 import type { Outcome, Resource } from './kernel/converge.ts';
 import type { Failure } from './kernel/failure.ts';
 import type { Preview } from './kernel/preview.ts';
+import type { Loss } from './loss.ts';
 import type { Mode } from './mode.ts';
 import type { View } from './standing.ts';
 
@@ -112,6 +113,11 @@ export interface World extends View {
   roots(region: string, partition: string, signal: AbortSignal): Promise<string>;
   verify(wish: AccessWish, signal: AbortSignal): Promise<AccessVerdict>;
   readonly proofs: Map<string, Proof>;
+  /** By uid: users that work and are not allowed any more. Begins anew with the process, and so does their grace. */
+  readonly losses: Map<string, Loss>;
+  /** Whether the caches hold everything. */
+  isComplete(): boolean;
+  wakeDatabase(name: string): void;
   /** Consecutive passes of a key that failed, for the back-off. */
   readonly failures: Map<string, number>;
 }

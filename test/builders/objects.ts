@@ -104,6 +104,7 @@ export function aDatabase(
       trustedOperatorIDs: [],
       probe: { policy: 'Periodic', intervalSeconds: 3600 },
       resync: { intervalSeconds: 600 },
+      onPermissionLost: { graceSeconds: 300 },
       mode: 'Enforce',
       suspend: false,
       ...overrides.spec,

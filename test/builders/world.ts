@@ -15,6 +15,7 @@ import type { DatabaseState } from '../../src/reconcile/database-state.ts';
 import type { Resource } from '../../src/reconcile/kernel/converge.ts';
 import { asFailure, Failure } from '../../src/reconcile/kernel/failure.ts';
 import { keyOf } from '../../src/reconcile/names.ts';
+import type { Loss } from '../../src/reconcile/loss.ts';
 import type { Event, Proof, World } from '../../src/reconcile/world.ts';
 import type { AccessVerdict, AccessWish } from '../../src/resources/access/verdict.ts';
 import { connectionResource } from '../../src/resources/connection/resource.ts';
@@ -122,6 +123,7 @@ export function aWorld(
   const marks = new Map<string, { readonly marked: Marked | undefined }>();
   const vetted = new Set<string>();
   const proofs = new Map<string, Proof>();
+  const losses = new Map<string, Loss>();
   const failures = new Map<string, number>();
   const ended = new Set<string>();
   const roles = outside?.roles ?? roleModel(note);
@@ -171,6 +173,7 @@ export function aWorld(
   const seen = {
     operatorID: 'op-1',
     vetted,
+    losses,
     database: (name: string) => databases.get(name),
     databases: () => databases.list(),
     stateOf: (name: string) => known.get(name),
@@ -224,6 +227,8 @@ export function aWorld(
     broken: {},
     resolved: aTarget(),
     now: () => world.time,
+    isComplete: () => world.synced,
+    wakeDatabase: (name) => note(`event wake ${name}`),
     user: (key) => {
       const found = users.get(key);
       return found === undefined || ended.has(found.metadata.uid) ? undefined : found;
@@ -281,6 +286,7 @@ export function aWorld(
       ended.delete(metadata.uid);
       vetted.delete(metadata.uid);
       proofs.delete(metadata.uid);
+      losses.delete(metadata.uid);
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
     connection: connectionResource(configMaps),
@@ -327,7 +333,7 @@ export function aWorld(
       return found;
     },
     restart: () => {
-      for (const memory of [marks, vetted, proofs, failures]) memory.clear();
+      for (const memory of [marks, vetted, proofs, losses, failures]) memory.clear();
     },
   };
   return world;

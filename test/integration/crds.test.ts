@@ -244,6 +244,7 @@ describe('an IamDatabase', () => {
       trustedOperatorIDs: [],
       probe: { policy: 'Periodic', intervalSeconds: 3600 },
       resync: { intervalSeconds: 600 },
+      onPermissionLost: { graceSeconds: 300 },
       mode: 'Enforce',
       suspend: false,
     });
