@@ -37,6 +37,14 @@ export const settings = {
     sentence: 'Wait for the Lease before doing anything, so that several replicas may run.',
     helm: 'leaderElection.enabled',
   },
+  mode: {
+    type: 'string',
+    default: 'Enforce',
+    sentence:
+      'Enforce, or Plan: nothing outside the status of our own objects is written, and what would be changed is told there.',
+    form: { pattern: /^(Enforce|Plan)$/, takes: 'Enforce or Plan' },
+    helm: 'mode',
+  },
   workers: {
     type: 'integer',
     default: 8,

@@ -52,6 +52,10 @@ export const reasons = {
     means: 'An earlier link of the chain has to hold first.',
     remedy: 'Look at the condition it names.',
   },
+  Planned: {
+    means: 'Plan mode: what would be changed is told in status.plan, and nothing is written.',
+    remedy: 'Review status.plan; set mode to Enforce on the user, its IamDatabase and the operator.',
+  },
   Suspended: {
     means: 'spec.suspend is true: nothing is looked at or changed.',
     remedy: 'Set spec.suspend to false.',
@@ -108,6 +112,17 @@ export const reasons = {
     means: "A principal is not in the rule, or is not in the database's AWS account.",
     remedy:
       "Ask the owner to add it; for a workload in another account let it assume a role in the database's account and name that role.",
+  },
+  PermissionLost: {
+    means:
+      'No rule admits a user that works. It keeps its access for onPermissionLost.graceSeconds, then it is ended and the role kept.',
+    remedy: 'Admit it again in spec.allow, which gives it its access back; or delete it.',
+  },
+  MassRevocationHeld: {
+    means:
+      'One change would end the access of more than 5 users and more than a fifth of the database; all of them keep it.',
+    remedy:
+      'Mend spec.allow or the labels of the namespace. If it is meant: annotate the IamDatabase with iamdb.dev/confirm-revocation=<its generation>.',
   },
   TooManyUsers: {
     means: 'The rule has reached its maxUsers.',
@@ -248,6 +263,10 @@ export const eventReasons = {
   RoleKept: {
     means: 'A role was kept at deletion, without login and rds_iam, because something hangs on it.',
     remedy: 'Hand over what the message lists (REASSIGN OWNED, REVOKE), then DROP ROLE.',
+  },
+  AccessEnded: {
+    means: 'The access of a user was ended and its role kept; the condition Ready says why.',
+    remedy: '',
   },
   Retained: {
     means: 'An object was deleted and its access was left as it is; nothing keeps it up any more.',

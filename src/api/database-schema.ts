@@ -77,6 +77,20 @@ export const databaseSchema = {
           'x-kubernetes-list-type': 'set',
           items: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' },
         },
+        onPermissionLost: {
+          description: 'What becomes of a user that works and that no rule admits any more.',
+          type: 'object',
+          default: {},
+          properties: {
+            graceSeconds: {
+              type: 'integer',
+              minimum: 0,
+              maximum: 604800,
+              default: 300,
+              description: 'How long it keeps its access; begins anew when the operator restarts.',
+            },
+          },
+        },
         probe: {
           description: 'When logins are proven.',
           type: 'object',
@@ -111,6 +125,13 @@ export const databaseSchema = {
               description: 'Time between two looks.',
             },
           },
+        },
+        mode: {
+          description:
+            'Plan: no user of this database is changed; what would be is told in their status.plan.',
+          type: 'string',
+          enum: ['Enforce', 'Plan'],
+          default: 'Enforce',
         },
         suspend: {
           type: 'boolean',

@@ -25,4 +25,6 @@ export const annotations = {
   ownerUID: `${group}/owner-uid`,
   /** On either kind, set by a person: any new value asks for a pass now; echoed in status. */
   reconcileRequestedAt: `${group}/reconcile-requested-at`,
+  /** On an IamDatabase, set by a person: the generation whose many lost permissions are meant. */
+  confirmRevocation: `${group}/confirm-revocation`,
 } as const;

@@ -140,6 +140,13 @@ export const userSchema = {
           enum: ['Delete', 'Disable', 'Retain'],
           default: 'Delete',
         },
+        mode: {
+          description:
+            'Plan: nothing is changed; what would be is told in status.plan. Either object, or the operator, saying Plan wins.',
+          type: 'string',
+          enum: ['Enforce', 'Plan'],
+          default: 'Enforce',
+        },
         suspend: {
           type: 'boolean',
           default: false,
@@ -186,6 +193,13 @@ export const userSchema = {
               },
             },
           },
+        },
+        plan: {
+          description: 'In plan mode: what would be changed, as lines to review.',
+          type: 'array',
+          maxItems: 200,
+          'x-kubernetes-list-type': 'atomic',
+          items: { type: 'string', maxLength: 1024 },
         },
         lastVerificationTime: {
           type: 'string',

@@ -2,6 +2,7 @@
 import type { Marked } from '../reconcile/claim.ts';
 import type { DatabaseState } from '../reconcile/database-state.ts';
 import { Failure } from '../reconcile/kernel/failure.ts';
+import type { Loss } from '../reconcile/loss.ts';
 import type { Proof } from '../reconcile/world.ts';
 
 export interface Knowledge {
@@ -11,6 +12,7 @@ export interface Knowledge {
   readonly vetted: Set<string>;
   readonly disowned: Set<string>;
   readonly proofs: Map<string, Proof>;
+  readonly losses: Map<string, Loss>;
   readonly failures: Map<string, number>;
   /** Uids of users whose finalizer we released: until the cache hears of their end there is nothing more to do. */
   readonly ended: Set<string>;
@@ -22,6 +24,7 @@ export const emptyKnowledge = (): Knowledge => ({
   vetted: new Set(),
   disowned: new Set(),
   proofs: new Map(),
+  losses: new Map(),
   failures: new Map(),
   ended: new Set(),
 });

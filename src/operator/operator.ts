@@ -154,6 +154,7 @@ export async function startOperator(options: {
     },
     note: log.failure,
     wakeUsers: (database) => wake.usersOf(database),
+    wakeDatabase: (name) => controllers.databases.queue.add(name, { priority: 'dependency' }),
     passDeadlineMs: timing.pass.deadlineMs,
   });
 

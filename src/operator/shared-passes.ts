@@ -5,9 +5,9 @@ import { coalesce } from '../controller/coalesce.ts';
 import { stanceOf } from '../reconcile/contributions.ts';
 import { converge } from '../reconcile/kernel/converge.ts';
 import { asFailure } from '../reconcile/kernel/failure.ts';
+import { preview } from '../reconcile/kernel/preview.ts';
 import { trustBundleName } from '../reconcile/names.ts';
-import { standingOf } from '../reconcile/standing.ts';
-import { isSuspended } from '../reconcile/suspension.ts';
+import { hasBegun, standingOf } from '../reconcile/standing.ts';
 import type { World } from '../reconcile/world.ts';
 import type { Contribution, DesiredPolicy } from '../resources/policy/policy.ts';
 import type { policyResource } from '../resources/policy/resource.ts';
@@ -16,13 +16,25 @@ import type { trustBundleResource } from '../resources/trust-bundle/resource.ts'
 import type { Caches } from './caches.ts';
 import { usersByRole } from './users-by-role.ts';
 
-export interface SharedPasses extends Pick<World, 'convergePolicy' | 'convergeBundle' | 'isBundleShared'> {}
+export interface SharedPasses
+  extends Pick<
+    World,
+    'convergePolicy' | 'convergeBundle' | 'previewPolicy' | 'previewBundle' | 'isBundleShared'
+  > {}
 
 export function sharedPasses(options: {
   readonly caches: Pick<Caches, 'users' | 'serviceAccounts' | 'isSynced'>;
   readonly world: Pick<
     World,
-    'operatorID' | 'scope' | 'resourceIDs' | 'disowned' | 'vetted' | 'arnsOf' | 'roots'
+    | 'operatorID'
+    | 'scope'
+    | 'resourceIDs'
+    | 'disowned'
+    | 'vetted'
+    | 'losses'
+    | 'arnsOf'
+    | 'roots'
+    | 'settings'
   > &
     Parameters<typeof standingOf>[1];
   readonly policy: ReturnType<typeof policyResource>;
@@ -30,6 +42,9 @@ export function sharedPasses(options: {
   readonly deadlineMs: number;
 }): SharedPasses {
   const { caches, world, policy, trustBundle, deadlineMs } = options;
+  const isPlanned = world.settings.mode === 'Plan';
+  // An operator in plan mode removes nothing: everything of users that stay is unknown, and what has no user stays as well.
+  const isComplete = () => caches.isSynced() && !isPlanned;
 
   const usersOf = usersByRole(caches.users, caches.serviceAccounts, world);
 
@@ -39,18 +54,22 @@ export function sharedPasses(options: {
     scope: world.scope(),
     contributions: contributionsTo(roleARN),
     resourceIDs: world.resourceIDs(),
-    complete: caches.isSynced(),
+    complete: isComplete(),
   });
 
-  const contributionsTo = (roleARN: string): readonly Contribution[] => {
+  const contributionsTo = (roleARN: string, but?: IamDatabaseUser): readonly Contribution[] => {
     const { naming, possible } = usersOf(roleARN);
-    return [...naming.map(toPolicy), ...possible.map(toPolicy).map(asPossible)];
+    const isOther = ({ metadata }: IamDatabaseUser) => metadata.uid !== but?.metadata.uid;
+    return [
+      ...naming.filter(isOther).map(toPolicy),
+      ...possible.filter(isOther).map(toPolicy).map(asPossible),
+    ];
   };
 
   const toPolicy = (user: IamDatabaseUser): Contribution => {
     const { username } = user.spec;
     const standing = standingOf(user, world);
-    const stance = stanceOf(user, standing, isSuspended(user, world));
+    const stance = stanceOf(user, standing, world);
     const target = 'target' in standing ? standing.target : undefined;
     const arns = target === undefined ? undefined : world.arnsOf(user, target);
     // One that leaves is no reason to keep anything, even where its database cannot be resolved any more.
@@ -70,19 +89,24 @@ export function sharedPasses(options: {
   };
 
   const policies = coalesce({
-    run: (roleARN, signal) => converge(policy, policyOf(roleARN), 'Enforce', signal),
+    run: (roleARN, signal) =>
+      converge(isPlanned ? onlyReleasing(policy) : policy, policyOf(roleARN), 'Enforce', signal),
     deadlineMs,
     clock: systemClock,
   });
 
+  /** `asIf`: the user whose change of the wish is asked for. */
   const bundleOf = async (
     namespace: string,
     name: string,
     signal: AbortSignal,
+    asIf?: { readonly user: IamDatabaseUser; readonly contribution: TrustContribution },
   ): Promise<DesiredTrustBundle> => {
     const contributions = caches.users
       .byIndex('namespace', namespace)
-      .flatMap((user) => toBundle(user, name));
+      .flatMap((user) =>
+        user.metadata.uid === asIf?.user.metadata.uid ? [asIf.contribution] : toBundle(user, name),
+      );
     const regions = new Map(
       contributions.flatMap((one) => (one.state === 'present' ? [[one.region, one.partition] as const] : [])),
     );
@@ -100,7 +124,7 @@ export function sharedPasses(options: {
       name,
       operatorID: world.operatorID,
       contributions,
-      complete: caches.isSynced(),
+      complete: isComplete(),
       bundles: new Map(bundles),
     };
   };
@@ -113,8 +137,9 @@ export function sharedPasses(options: {
     if (wanted === undefined) return [{ state: 'unknown' }];
     if (wanted !== name) return [];
     const standing = standingOf(user, world);
-    const stance = stanceOf(user, standing, isSuspended(user, world));
-    if (stance === 'absent') return [];
+    const stance = stanceOf(user, standing, world);
+    // One that lives on may get its access again.
+    if (stance === 'absent') return isOver(user) ? [] : [{ state: 'unknown' }];
     if (stance === 'released') return [{ state: 'released' }];
     if (stance === 'unknown' || standing.state !== 'eligible') return [{ state: 'unknown' }];
     const { region, partition } = standing.target;
@@ -134,7 +159,33 @@ export function sharedPasses(options: {
     clock: systemClock,
   });
 
+  const previewPolicy: World['previewPolicy'] = async (user, roleARN, signal) => {
+    const standing = standingOf(user, world);
+    const arns = 'target' in standing ? world.arnsOf(user, standing.target) : [];
+    const others = contributionsTo(roleARN, user);
+    const without = { ...policyOf(roleARN), contributions: others };
+    const own: Contribution = { state: 'present', username: user.spec.username, arns };
+    return await preview(policy, { ...without, contributions: [...others, own] }, signal, without);
+  };
+
+  const previewBundle: World['previewBundle'] = async (user, signal) => {
+    const standing = standingOf(user, world);
+    if (standing.state !== 'eligible') return { lines: [] };
+    const { namespace } = user.metadata;
+    const name = trustBundleName(user, standing.database);
+    const { region, partition } = standing.target;
+    const contribution = { state: 'present', region, partition } as const;
+    try {
+      const desired = await bundleOf(namespace, name, signal, { user, contribution });
+      return await preview(trustBundle, desired, signal);
+    } catch (thrown) {
+      return { lines: [], failure: asFailure(thrown) };
+    }
+  };
+
   return {
+    previewPolicy,
+    previewBundle,
     convergePolicy: policies,
     convergeBundle: (namespace, name, signal) => bundles(`${namespace}/${name}`, signal),
     isBundleShared: ({ metadata }, name) =>
@@ -147,4 +198,30 @@ export function sharedPasses(options: {
 /** What stands for it stays, nothing is added. */
 function asPossible(contribution: Contribution): Contribution {
   return contribution.state === 'present' ? { ...contribution, state: 'unknown' } : contribution;
+}
+
+const isOver = (user: IamDatabaseUser): boolean =>
+  user.metadata.deletionTimestamp !== undefined || !hasBegun(user);
+
+/** In plan mode a deleted user still lets go of what it leaves behind: of the policies that and nothing else is written. */
+function onlyReleasing(policy: ReturnType<typeof policyResource>): ReturnType<typeof policyResource> {
+  return {
+    ...policy,
+    plan: (desired, observed) => {
+      const plan = policy.plan(desired, observed);
+      if ('refused' in plan) return [];
+      const before = new Map(observed.shards.map(({ policyARN, released }) => [policyARN, released.length]));
+      const releasing = new Set(
+        plan.flatMap((change) =>
+          change.do === 'write' && change.released.length > (before.get(change.policyARN) ?? 0)
+            ? [change.policyARN]
+            : [],
+        ),
+      );
+      return plan.filter(
+        (change) =>
+          (change.do === 'write' || change.do === 'delete-version') && releasing.has(change.policyARN),
+      );
+    },
+  };
 }

@@ -115,6 +115,7 @@ function matters(change: Change<{ readonly metadata: Metadata }>): boolean {
     is.deletionTimestamp !== was.deletionTimestamp ||
     is.annotations?.[annotations.reconcileRequestedAt] !==
       was.annotations?.[annotations.reconcileRequestedAt] ||
+    is.annotations?.[annotations.confirmRevocation] !== was.annotations?.[annotations.confirmRevocation] ||
     (is.finalizers ?? []).length < (was.finalizers ?? []).length
   );
 }

@@ -37,6 +37,7 @@ export function createWorld(options: {
   readonly event: World['event'];
   readonly note: World['note'];
   readonly wakeUsers: (database: string) => void;
+  readonly wakeDatabase: (name: string) => void;
   readonly passDeadlineMs: number;
 }): World {
   const { config, operatorID, caches, aws, servers, configMaps } = options;
@@ -58,6 +59,7 @@ export function createWorld(options: {
       ),
     disowned: known.disowned,
     vetted: known.vetted,
+    losses: known.losses,
     database: (name: string) => caches.databases.get(name),
     databases: () => caches.databases.list(),
     stateOf: (database: string) => known.states.get(database),
@@ -67,6 +69,14 @@ export function createWorld(options: {
     markOf: (server: string, username: string) => known.marks.get(`${server} ${username}`),
     ...serviceAccountView(caches.serviceAccounts),
     roots: aws.roots,
+    settings: {
+      proveAsOperator: config['prove-as-operator'],
+      proveWithServiceAccountsIn: config['prove-with-service-accounts-in'].split(',').filter(Boolean),
+      bundleMountPath: config['bundle-mount-path'],
+      allowLocalAddresses: config['allow-local-addresses'],
+      timeScale: config['time-scale'],
+      mode: config.mode === 'Plan' ? 'Plan' : 'Enforce',
+    } satisfies World['settings'],
     arnsOf: ((user, target) =>
       target.resourceIDs.map((resourceID) =>
         dbUserARN({ ...target, resourceID, username: user.spec.username }),
@@ -76,14 +86,9 @@ export function createWorld(options: {
   return {
     ...seen,
     ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
-    settings: {
-      proveAsOperator: config['prove-as-operator'],
-      proveWithServiceAccountsIn: config['prove-with-service-accounts-in'].split(',').filter(Boolean),
-      bundleMountPath: config['bundle-mount-path'],
-      allowLocalAddresses: config['allow-local-addresses'],
-      timeScale: config['time-scale'],
-    },
     now,
+    isComplete: () => caches.isSynced(),
+    wakeDatabase: options.wakeDatabase,
     user: (key) => {
       const user = caches.users.get(key);
       return user !== undefined && known.ended.has(user.metadata.uid) ? undefined : user;
@@ -145,6 +150,7 @@ export function createWorld(options: {
       // Read anew when the name is contested again.
       for (const key of known.marks.keys()) if (key.endsWith(` ${spec.username}`)) known.marks.delete(key);
       known.proofs.delete(metadata.uid);
+      known.losses.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
     connection: connectionResource(configMaps),

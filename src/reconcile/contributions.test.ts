@@ -4,6 +4,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { stanceOf } from './contributions.ts';
 import { Failure } from './kernel/failure.ts';
 import type { Standing } from './standing.ts';
+import type { Loss } from './loss.ts';
 import { isSuspended } from './suspension.ts';
 
 const standings = {
@@ -16,14 +17,26 @@ const standings = {
     principals: { resolved: [], unresolved: [] },
     reservedUsernames: [],
   },
-  refused: { state: 'refused', failure: new Failure('invalid', 'NamespaceNotAllowed', 'No.') },
+  refused: { state: 'refused', by: 'owner', failure: new Failure('invalid', 'NamespaceNotAllowed', 'No.') },
   unresolved: { state: 'unresolved', failure: new Failure('throttled', 'Throttled', 'Slow.') },
   contested: { state: 'contested', target: aTarget() },
 } satisfies Record<string, Standing>;
 
+const moded = (operator: 'Enforce' | 'Plan', database: 'Enforce' | 'Plan' = 'Enforce') => ({
+  losses: new Map<string, Loss>(),
+  settings: { mode: operator },
+  database: () => aDatabase({ spec: { mode: database } }),
+});
+
+const lost = (verdict: Loss['verdict']) => ({
+  ...moded('Enforce'),
+  losses: new Map<string, Loss>([[aUser().metadata.uid, { since: 0, verdict }]]),
+});
+
 describe('what a user contributes to what it shares', () => {
   const fresh = aUser();
   const old = begun(aUser());
+  const planned = aUser({ spec: { mode: 'Plan' } });
   const retaining = begun(aUser({ spec: { deletionPolicy: 'Retain' } }));
 
   it.each<[string, IamDatabaseUser, keyof typeof standings, suspended: boolean, expected: string]>([
@@ -45,7 +58,37 @@ describe('what a user contributes to what it shares', () => {
     ['absent when it never began and is not allowed, though suspended', fresh, 'refused', true, 'absent'],
     ['absent when it never began and its database cannot be resolved', fresh, 'unresolved', false, 'absent'],
   ])('%s', (_sentence, user, standing, suspended, expected) => {
-    expect(stanceOf(user, standings[standing], suspended)).toBe(expected);
+    const spec = { ...user.spec, suspend: suspended };
+    expect(stanceOf({ ...user, spec }, standings[standing], moded('Enforce'))).toBe(expected);
+  });
+
+  it.each<[string, IamDatabaseUser, keyof typeof standings, Parameters<typeof moded>, expected: string]>([
+    ['unknown in plan mode of its own', begun(planned), 'eligible', ['Enforce'], 'unknown'],
+    ['unknown in plan mode of its database', old, 'eligible', ['Enforce', 'Plan'], 'unknown'],
+    ['unknown in plan mode of the operator', old, 'eligible', ['Plan'], 'unknown'],
+    ['released when it leaves in plan mode', deleted(begun(planned)), 'eligible', ['Enforce'], 'released'],
+    ['released when it leaves and the operator plans', deleted(old), 'refused', ['Plan'], 'released'],
+    [
+      'absent when it leaves, only it says Plan, and the owner does not allow it any more',
+      deleted(begun(planned)),
+      'refused',
+      ['Enforce'],
+      'absent',
+    ],
+  ])('%s', (_sentence, user, standing, modes, expected) => {
+    expect(stanceOf(user, standings[standing], moded(...modes))).toBe(expected);
+  });
+});
+
+describe('a user that is not allowed any more contributes', () => {
+  it.each([
+    ['unknown within its grace', 'grace', 'refused', 'unknown'],
+    ['unknown while too many would lose with it', 'held', 'refused', 'unknown'],
+    ['absent once its access is to be ended', 'ended', 'refused', 'absent'],
+    ['present once it is allowed again', 'ended', 'eligible', 'present'],
+    ['unknown where nothing can be seen any more', 'ended', 'unresolved', 'unknown'],
+  ] as const)('%s', (_sentence, verdict, standing, expected) => {
+    expect(stanceOf(begun(aUser()), standings[standing], lost(verdict))).toBe(expected);
   });
 });
 

@@ -6,6 +6,7 @@ import { checkAddress } from '../resources/target/address.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import { type DatabaseState, isLossOfSight } from './database-state.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
+import { heldLink } from './lose-permission.ts';
 import { keyOf } from './names.ts';
 import { type NextLook, nextLook, spreadOf, whenSomethingHappens } from './next-look.ts';
 import { transitionOf } from './events.ts';
@@ -31,7 +32,8 @@ export async function reconcileDatabase(name: string, world: World, signal: Abor
   if (found.metadata.deletionTimestamp !== undefined) return await release(found, world, signal);
   if (found.spec.suspend) return await reportSuspended(found, world);
 
-  const database = await hold(found, world, signal);
+  const isPlanned = found.spec.mode === 'Plan' || world.settings.mode === 'Plan';
+  const database = isPlanned ? found : await hold(found, world, signal);
   const state = await look(database, world, signal);
   world.learn(name, state);
   return await report(database, state, world);
@@ -105,7 +107,9 @@ async function hold(database: IamDatabase, world: World, signal: AbortSignal): P
 }
 
 async function report(database: IamDatabase, state: DatabaseState, world: World): Promise<NextLook> {
-  const links = linksOf(state);
+  const { name, generation } = database.metadata;
+  const held = heldLink(world.usersOf(name), world, name, generation);
+  const links = [...(held === undefined || isBroken(state) ? [] : [held]), ...linksOf(state)];
   await write(database, links, state, world);
   const failures = links.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
   for (const failure of failures) world.note(failure);
@@ -114,6 +118,8 @@ async function report(database: IamDatabase, state: DatabaseState, world: World)
   world.failures.set(key, failures.length === 0 ? 0 : failedPasses + 1);
   return nextLook({ ...timing(database, world), failures, failedPasses });
 }
+
+const isBroken = ({ target, admin }: DatabaseState) => target instanceof Failure || admin instanceof Failure;
 
 const failureKey = (name: string) => `database ${name}`;
 

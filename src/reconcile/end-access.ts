@@ -1,15 +1,14 @@
 // The end of an IamDatabaseUser: access ended or left as its deletionPolicy says, then the finalizer released.
 import type { Reason } from '../api/conditions.ts';
-import { userFinalizer } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
-import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
-import { converge, type Outcome } from './kernel/converge.ts';
-import { type Ending, endingOf, roleAfter } from './ending.ts';
-import { asFailure, Failure } from './kernel/failure.ts';
+import { endPolicies, endRole } from './close-access.ts';
+import { type Ending, endingOf } from './ending.ts';
+import { converge } from './kernel/converge.ts';
+import type { Failure } from './kernel/failure.ts';
+import { keepPermission } from './lose-permission.ts';
+import { type Mode, modeOf } from './mode.ts';
 import { trustBundleName } from './names.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
-import { ownerOf } from './owner.ts';
-import { principalsOf } from './principals.ts';
 import { report } from './report-user.ts';
 import { hasBegun, standingOf } from './standing.ts';
 import { failed, type Link } from './status.ts';
@@ -18,20 +17,21 @@ import type { Event, World } from './world.ts';
 export async function endAccess(user: IamDatabaseUser, world: World, signal: AbortSignal): Promise<NextLook> {
   if (!hasBegun(user)) return whenSomethingHappens;
   world.vetted.delete(user.metadata.uid);
-  const ending = endingOf(user, standingOf(user, world));
+  keepPermission(user, world);
+  const ending = endingOf(user, standingOf(user, world), world);
+  const roleEnd = async (as: Ending) => (await endRole(user, as, world, signal)).failure;
   // Dropped last: while a policy still names the role, another one of that name could be entered by the wrong workload.
   const results = await Promise.all([
-    endRole(user, ending === 'Delete' ? 'Disable' : ending, world, signal),
+    roleEnd(ending === 'Delete' ? 'Disable' : ending),
     endPolicies(user, ending, world, signal),
     endTrustBundle(user, world, signal),
     endConnections(user, ending, world, signal),
   ]);
   const ended = results.filter((failure) => failure !== undefined);
-  const dropped =
-    ended.length === 0 && ending === 'Delete' ? await endRole(user, ending, world, signal) : undefined;
+  const dropped = ended.length === 0 && ending === 'Delete' ? await roleEnd(ending) : undefined;
   const failures = dropped === undefined ? ended : [dropped];
   if (failures.length === 0) {
-    if (ending === 'Retain') world.event(user, retained(user));
+    if (ending === 'Retain') world.event(user, retained(user, modeOf(user, world)));
     await world.userWrites.release(user, signal);
     world.ended(user);
     return whenSomethingHappens;
@@ -39,10 +39,10 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   return await report(user, world, { links: failures.map(holding) });
 }
 
-const retained = ({ spec }: IamDatabaseUser): Event => ({
+const retained = ({ spec }: IamDatabaseUser, mode: Mode): Event => ({
   type: 'Warning',
   reason: 'Retained',
-  message: `Role "${spec.username}" works on and nothing keeps it up any more. To end it: DROP ROLE, and take its ARN out of statement IamdbReleased in the policies of ${spec.principals.map(({ roleARN }) => roleARN).join(', ')}.`,
+  message: `${mode === 'Plan' ? 'Deleted in plan mode, which acts as deletionPolicy Retain. ' : ''}Role "${spec.username}" works on and nothing keeps it up any more. To end it: DROP ROLE, and take its ARN out of statement IamdbReleased in the policies of its IAM roles.`,
 });
 
 /** A finalizer held by a database that cannot be reached holds a namespace too: a person has to know at once. */
@@ -56,95 +56,6 @@ const unreachable: ReadonlySet<Reason> = new Set([
   'TargetMissing',
   'AdminLoginRefused',
 ]);
-
-/** The role's end, or what holds it up. A role kept because something hangs on it is an end too: it cannot log in. */
-async function endRole(
-  user: IamDatabaseUser,
-  ending: Ending,
-  world: World,
-  signal: AbortSignal,
-): Promise<Failure | undefined> {
-  const { name } = user.spec.databaseRef;
-  const database = world.database(name);
-  const state = world.stateOf(name);
-  if (database === undefined) return databaseGone(name);
-  if (state === undefined)
-    return new Failure('unavailable', 'Progressing', 'The database was not looked at yet.');
-  if (state.target instanceof Failure) return withWayOut(state.target);
-  if (state.server === undefined) return new Failure('unavailable', 'Waiting', 'Waits for DatabaseResolved.');
-  const namespace = world.namespace(user.metadata.namespace);
-  if (namespace === undefined)
-    return new Failure('unavailable', 'Progressing', 'The namespace was not looked at yet.');
-  const owner = ownerOf(user, namespace.uid, database, state.target.serverResourceID, world.operatorID);
-  const wish = { ensure: roleAfter[ending], username: user.spec.username, owner } as const;
-  const outcome = await converge(world.role(state.server), wish, 'Enforce', signal);
-  switch (outcome.result) {
-    case 'converged':
-    case 'changed': {
-      const kept = world.whyKept(outcome.observed);
-      if (kept !== undefined) world.event(user, { type: 'Warning', reason: 'RoleKept', message: kept });
-      return undefined;
-    }
-    case 'planned':
-      return undefined;
-    case 'blocked':
-    case 'failed':
-      return outcome.failure;
-    default:
-      return outcome satisfies never;
-  }
-}
-
-/** Whoever waits for a database that will never come back has to know how to stop waiting. */
-const withWayOut = ({ kind, reason, message, cause, retryAfterMs }: Failure) =>
-  new Failure(
-    kind,
-    reason,
-    `${message} The role's end waits for it; if the database is gone for good, remove finalizer ${userFinalizer} from this object by hand.`,
-    { cause, retryAfterMs },
-  );
-
-const databaseGone = (name: string) =>
-  new Failure(
-    'missing',
-    'DatabaseNotFound',
-    `IamDatabase ${name} is gone, so the role in it cannot be ended. Create it again; or drop the role by hand and remove the finalizer of this object.`,
-  );
-
-async function endPolicies(
-  user: IamDatabaseUser,
-  ending: Ending,
-  world: World,
-  signal: AbortSignal,
-): Promise<Failure | undefined> {
-  const target = world.stateOf(user.spec.databaseRef.name)?.target;
-  const arns = target === undefined || target instanceof Failure ? [] : world.arnsOf(user, target);
-  const end = async (roleARN: string) => {
-    const failure = whatHolds(await world.convergePolicy(roleARN, signal), arns);
-    return failure === undefined ? [] : [{ roleARN, failure }];
-  };
-  const named = new Set(principalsOf(user, world).resolved.map(({ roleARN }) => roleARN));
-  const ofNamed = (await Promise.all([...named].map(end))).flat();
-  if (ending === 'Retain') return ofNamed[0]?.failure;
-  // Looked at afterwards: trouble with a role whose policies no longer hold the user is others' trouble.
-  const holding = await world.rolesHolding(user, signal).catch(asFailure);
-  if (holding instanceof Failure) return ofNamed[0]?.failure ?? holding;
-  const ofOthers = (await Promise.all(holding.filter((roleARN) => !named.has(roleARN)).map(end))).flat();
-  return [...ofNamed.filter(({ roleARN }) => holding.includes(roleARN)), ...ofOthers][0]?.failure;
-}
-
-/** What holds up others who share the policies is no matter of one that is in none of them any more. */
-function whatHolds(
-  outcome: Outcome<ObservedPolicies, PolicyChange>,
-  arns: readonly string[],
-): Failure | undefined {
-  if (!('failure' in outcome)) return undefined;
-  const left =
-    outcome.result !== 'blocked' ||
-    arns.length === 0 ||
-    outcome.observed.shards.some((shard) => shard.arns.some((arn) => arns.includes(arn)));
-  return left ? outcome.failure : undefined;
-}
 
 async function endTrustBundle(
   user: IamDatabaseUser,

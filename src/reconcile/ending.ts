@@ -1,12 +1,19 @@
 // How the access of a deleted user ends.
 import type { IamDatabaseUser } from '../api/objects.ts';
+import { modeOf, type Moded, ownersMode } from './mode.ts';
 import type { Standing } from './standing.ts';
 
 export type Ending = IamDatabaseUser['spec']['deletionPolicy'];
 
-/** Who may not have the access any more cannot leave it behind by deleting the object either. */
-export function endingOf({ spec }: IamDatabaseUser, standing: Standing): Ending {
-  return spec.deletionPolicy === 'Retain' && standing.state === 'refused' ? 'Disable' : spec.deletionPolicy;
+/**
+ * In plan mode a deletion ends nothing. But who may not have the access any more cannot leave it behind by deleting the
+ * object, whatever the object says.
+ */
+export function endingOf(user: IamDatabaseUser, standing: Standing, view: Moded): Ending {
+  if (ownersMode(user, view) === 'Plan') return 'Retain';
+  const asked = modeOf(user, view) === 'Plan' ? 'Retain' : user.spec.deletionPolicy;
+  const isDisallowed = standing.state === 'refused' && standing.by === 'owner';
+  return asked === 'Retain' && isDisallowed ? 'Disable' : asked;
 }
 
 /** What that is for the role. */

@@ -8,8 +8,12 @@ export function transitionOf(before: readonly Condition[], after: readonly Condi
   const is = after.find(({ type }) => type === 'Ready');
   if (is === undefined || is.status === 'Unknown') return undefined;
   if (was?.status === is.status && was.reason === is.reason) return undefined;
-  return { type: is.status === 'True' ? 'Normal' : 'Warning', reason: is.reason, message: is.message };
+  const isMeant = is.status === 'True' || meant.has(is.reason);
+  return { type: isMeant ? 'Normal' : 'Warning', reason: is.reason, message: is.message };
 }
+
+/** Not Ready, and as somebody wished it. */
+const meant: ReadonlySet<Condition['reason']> = new Set(['Planned']);
 
 /** The event of a repair: something was changed for an object that was Ready and that nobody edited. */
 export function repairOf(

@@ -8,6 +8,7 @@ import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.
 import type { DesiredRole } from '../resources/role/role.ts';
 import type { Outcome } from './kernel/converge.ts';
 import { converge } from './kernel/converge.ts';
+import { type Preview, preview } from './kernel/preview.ts';
 import { Failure } from './kernel/failure.ts';
 import { connectionName, trustBundleName } from './names.ts';
 import { ownerOf } from './owner.ts';
@@ -70,6 +71,21 @@ export async function convergeRole(
   }
   return done('RoleReady', outcome);
 }
+
+/** What convergeRole would do. */
+export async function previewRole(
+  user: IamDatabaseUser,
+  standing: Eligible,
+  world: World,
+  signal: AbortSignal,
+): Promise<Preview> {
+  const state = world.stateOf(standing.database.metadata.name);
+  if (state?.server === undefined) return { lines: [], failure: notOpen };
+  if (state.admin instanceof Failure) return { lines: [], failure: state.admin };
+  return await preview(world.role(state.server), desiredRole(user, standing, world), signal);
+}
+
+const notOpen = new Failure('unavailable', 'Progressing', 'The database was not looked at yet.');
 
 function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): DesiredRole {
   const { spec } = user;
@@ -191,42 +207,61 @@ export async function convergeTrustBundle(
   return done('TrustBundleReady', await world.convergeBundle(user.metadata.namespace, name, signal));
 }
 
+/** The connection as declared, and the names of what is there beside it. */
+function connectionsOf(user: IamDatabaseUser, { target, database }: Eligible, world: World) {
+  const { metadata, spec } = user;
+  const name = connectionName(user);
+  const identity = { namespace: metadata.namespace, operatorID: world.operatorID, owner: metadata };
+  const isAsked = spec.connection.type !== 'None';
+  const wanted: DesiredConnection = {
+    ...identity,
+    name,
+    ensure: 'present',
+    data: connectionData({
+      ...target,
+      username: spec.username,
+      database: database.spec.database,
+      trustBundleName: trustBundleName(user, database),
+      mountPath: world.settings.bundleMountPath,
+    }),
+  };
+  const unwanted = world.connectionsOf(user).filter((other) => !isAsked || other !== name);
+  return {
+    wanted: isAsked ? wanted : undefined,
+    unwanted: unwanted.map((other): DesiredConnection => ({ ...identity, name: other, ensure: 'absent' })),
+  };
+}
+
 export async function convergeConnection(
   user: IamDatabaseUser,
   standing: Eligible,
   world: World,
   signal: AbortSignal,
 ): Promise<Done> {
-  const { metadata, spec } = user;
-  const name = connectionName(user);
-  const identity = { namespace: metadata.namespace, operatorID: world.operatorID, owner: metadata };
   const put = async (wish: DesiredConnection) =>
     done('ConnectionReady', await converge(world.connection, wish, 'Enforce', signal));
-
-  const { target, database } = standing;
+  const { wanted, unwanted } = connectionsOf(user, standing, world);
   const kept: Done =
-    spec.connection.type === 'None'
+    wanted === undefined
       ? { link: good('ConnectionReady', 'AsDeclared', 'None is asked for.'), changes: [] }
-      : await put({
-          ...identity,
-          name,
-          ensure: 'present',
-          data: connectionData({
-            ...target,
-            username: spec.username,
-            database: database.spec.database,
-            trustBundleName: trustBundleName(user, database),
-            mountPath: world.settings.bundleMountPath,
-          }),
-        });
+      : await put(wanted);
   // New before old: pods may still start from the old one until the new one is there.
   if (!isSettled(kept)) return kept;
-  const unwanted = world
-    .connectionsOf(user)
-    .filter((other) => spec.connection.type === 'None' || other !== name);
-  const removed = await Promise.all(
-    unwanted.map(async (other) => await put({ ...identity, name: other, ensure: 'absent' })),
-  );
+  const removed = await Promise.all(unwanted.map(put));
   const { link } = removed.find((one) => !isSettled(one)) ?? kept;
   return { link, changes: [...kept.changes, ...removed.flatMap((one) => one.changes)] };
+}
+
+/** What convergeConnection would do. */
+export async function previewConnection(
+  user: IamDatabaseUser,
+  standing: Eligible,
+  world: World,
+  signal: AbortSignal,
+): Promise<Preview> {
+  const { wanted, unwanted } = connectionsOf(user, standing, world);
+  const wishes = [...(wanted === undefined ? [] : [wanted]), ...unwanted];
+  const each = await Promise.all(wishes.map(async (wish) => await preview(world.connection, wish, signal)));
+  const failure = each.find((one) => one.failure !== undefined)?.failure;
+  return { lines: each.flatMap(({ lines }) => lines), ...(failure === undefined ? {} : { failure }) };
 }

@@ -16,6 +16,10 @@ export interface Findings {
   readonly policies?: PoliciesDone;
   readonly access?: AccessDone;
   readonly repairs?: readonly Done[];
+  /** When to look again at the latest, in milliseconds from now. */
+  readonly atMs?: number;
+  /** In plan mode: what would be changed. */
+  readonly plan?: readonly string[];
 }
 
 export async function report(user: IamDatabaseUser, world: World, found: Findings): Promise<NextLook> {
@@ -43,6 +47,7 @@ function statusOf(user: IamDatabaseUser, found: Findings, world: World): Reporte
     conditions: conditionsOf(found.links, metadata.generation, before?.conditions ?? [], time),
     ...(arns === undefined ? {} : { resourceARNs: arns }),
     ...(principals === undefined ? {} : { principals }),
+    ...(found.plan === undefined ? {} : { plan: found.plan }),
     ...verificationOf(user, found.access),
     ...handledOf(metadata),
   };
@@ -91,7 +96,7 @@ function next(user: IamDatabaseUser, found: Findings, world: World): NextLook {
     resyncMs: (database?.spec.resync.intervalSeconds ?? 600) * 1000,
     failures,
     failedPasses,
-    others: [found.access?.againMs],
+    others: [found.access?.againMs, found.atMs],
     spread: spreadOf(user.metadata.uid),
     timeScale: world.settings.timeScale,
   });

@@ -33,7 +33,8 @@ export interface Eligible {
 
 export type Standing =
   | { readonly state: 'unresolved'; readonly failure: Failure }
-  | { readonly state: 'refused'; readonly failure: Failure }
+  /** by: whose decision it is. Only what the owner surely does not allow any more may end an access. */
+  | { readonly state: 'refused'; readonly by: 'owner' | 'others'; readonly failure: Failure }
   /** Several objects ask for the name and the role's mark was not read yet. */
   | { readonly state: 'contested'; readonly target: ResolvedTarget }
   | Eligible;
@@ -52,6 +53,7 @@ export function standingOf(user: IamDatabaseUser, view: View): Standing {
   const { namespace, name } = holder.metadata;
   return {
     state: 'refused',
+    by: 'others',
     failure: new Failure(
       'conflict',
       'Conflict',
@@ -98,9 +100,11 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
   const principals = principalsOf(user, view);
   const roleARNs = principals.resolved.map(({ roleARN }) => roleARN);
   const permission = judgeAllowed(user, database, namespace, target, roleARNs);
-  if (permission instanceof Failure) return { state: 'refused', failure: permission };
+  if (permission instanceof Failure) return { state: 'refused', by: 'owner', failure: permission };
   const unlisted = databaseNotAllowed(user, database, namespace, target, roleARNs, view);
-  if (unlisted !== undefined) return { state: 'refused', failure: unlisted };
+  if (unlisted !== undefined) {
+    return { state: 'refused', by: isAllSeen(view) ? 'owner' : 'others', failure: unlisted };
+  }
   const reservedUsernames = adminsOf(target.serverResourceID, view);
   if (reservedUsernames.includes(user.spec.username)) {
     const failure = new Failure(
@@ -108,7 +112,7 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
       'UsernameNotAllowed',
       `User name "${user.spec.username}" is the operator's admin on this server.`,
     );
-    return { state: 'refused', failure };
+    return { state: 'refused', by: 'others', failure };
   }
   if (isOneTooMany(user, permission, database, view, target)) {
     const limits = permission.rules.map((rule) => rule.maxUsers).join(' and ');
@@ -117,10 +121,23 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
       'TooManyUsers',
       `Each rule of IamDatabase ${name} that admits this object is full (maxUsers ${limits}).`,
     );
-    return { state: 'refused', failure };
+    return { state: 'refused', by: 'owner', failure };
   }
   return { state: 'eligible', database, target, namespace, permission, principals, reservedUsernames };
 }
+
+/** Whether the owner of its database does not allow a user, whoever holds its name. */
+export const isDisallowed = (user: IamDatabaseUser, view: View): boolean => {
+  const judged = judge(user, view);
+  return judged.state === 'refused' && judged.by === 'owner';
+};
+
+/** An IamDatabase that cannot be resolved now may be the one that allows what no other does. */
+const isAllSeen = (view: View): boolean =>
+  view.databases().every(({ metadata }) => {
+    const target = view.stateOf(metadata.name)?.target;
+    return target !== undefined && !(target instanceof Failure);
+  });
 
 /**
  * Only allowed and resolved objects compete. One that is going holds its name until its end, allowed or not, if it ever

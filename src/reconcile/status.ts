@@ -14,6 +14,8 @@ export interface Link {
   readonly failure?: Failure;
   /** Overrides what the kind of the failure says about time mending it. */
   readonly needsPerson?: boolean;
+  /** True where not being Ready is meant: neither on the way nor waiting for a person. */
+  readonly settled?: boolean;
   /** True where Unknown is an end, not a step: it does not hold Ready back. */
   readonly optional?: boolean;
 }
@@ -77,7 +79,7 @@ export function conditionsOf(
 }
 
 function abnormal(ready: Link, before: readonly Condition[], time: Time): readonly Link[] {
-  if (ready.status === 'True') return [];
+  if (ready.status === 'True' || ready.settled === true) return [];
   const { failure } = ready;
   if (ready.needsPerson ?? (failure !== undefined && retryTable[failure.kind].needsPerson)) {
     return [{ ...ready, type: 'Stalled', status: 'True' }];

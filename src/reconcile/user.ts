@@ -9,7 +9,10 @@ import {
   convergeTrustBundle,
   isSettled,
 } from './links.ts';
+import { keepPermission, losePermission } from './lose-permission.ts';
+import { modeOf } from './mode.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
+import { planUser } from './plan-user.ts';
 import { type AccessDone, proveAccess } from './prove-access.ts';
 import { report, reportSuspended } from './report-user.ts';
 import { contestedServer, type Eligible, hasBegun, type Standing, standingOf } from './standing.ts';
@@ -20,12 +23,20 @@ import type { World } from './world.ts';
 export async function reconcileUser(key: string, world: World, signal: AbortSignal): Promise<NextLook> {
   const found = world.user(key);
   if (found === undefined) return whenSomethingHappens;
-  if (isSuspended(found, world)) return await reportSuspended(found, world);
+  if (isSuspended(found, world)) {
+    keepPermission(found, world);
+    return await reportSuspended(found, world);
+  }
   if (isTooEarly(found, world)) return whenSomethingHappens;
   if (found.metadata.deletionTimestamp !== undefined) return await endAccess(found, world, signal);
 
   const standing = await standingWithMark(found, world, signal);
-  if (standing.state !== 'eligible') return await report(found, world, { links: linksOf(standing, found) });
+  if (standing.state !== 'eligible') return await stop(found, standing, world, signal);
+  keepPermission(found, world);
+
+  if (modeOf(found, world) === 'Plan') {
+    return await planUser(found, standing, linksOf(standing, found), world, signal);
+  }
 
   const user = hasBegun(found) ? found : await world.userWrites.hold(found, signal);
   const [bundle, connection, { role, policies, access }] = await Promise.all([
@@ -44,6 +55,25 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
   ];
   const repairs = [role, policies, bundle, connection];
   return await report(user, world, { links, standing, policies, access, repairs });
+}
+
+/** It does not go on; what it has stays as it is, unless it is the owner's will that it has it no more. */
+async function stop(
+  user: IamDatabaseUser,
+  standing: Exclude<Standing, Eligible>,
+  world: World,
+  signal: AbortSignal,
+): Promise<NextLook> {
+  const links = linksOf(standing, user);
+  const database = world.database(user.spec.databaseRef.name);
+  const isLost = standing.state === 'refused' && standing.by === 'owner' && hasBegun(user);
+  if (isLost && database !== undefined && modeOf(user, world) === 'Enforce') {
+    const first = links.filter(({ type }) => type === 'DatabaseResolved' || type === 'Allowed');
+    return await losePermission(user, database, { why: standing.failure, first }, world, signal);
+  }
+  // What cannot be seen is neither lost nor kept.
+  if (standing.state !== 'unresolved') keepPermission(user, world);
+  return await report(user, world, { links });
 }
 
 /**
@@ -79,7 +109,9 @@ async function standingWithMark(user: IamDatabaseUser, world: World, signal: Abo
   const { databaseRef, username } = user.spec;
   const failure = await world.readMark(databaseRef.name, server, username, signal);
   const standing = standingOf(user, world);
-  return standing.state === 'contested' && failure !== undefined ? { state: 'refused', failure } : standing;
+  return standing.state === 'contested' && failure !== undefined
+    ? { state: 'refused', by: 'others', failure }
+    : standing;
 }
 
 const later = ['PolicyReady', 'RoleReady', 'TrustBundleReady', 'ConnectionReady', 'AccessVerified'] as const;

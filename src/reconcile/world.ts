@@ -16,6 +16,9 @@ import type { ObservedTrustBundle, TrustBundleChange } from '../resources/trust-
 import type { DatabaseState } from './database-state.ts';
 import type { Outcome, Resource } from './kernel/converge.ts';
 import type { Failure } from './kernel/failure.ts';
+import type { Preview } from './kernel/preview.ts';
+import type { Loss } from './loss.ts';
+import type { Mode } from './mode.ts';
 import type { View } from './standing.ts';
 
 /** A status as a pass writes it: the schema's, with our closed conditions. */
@@ -50,6 +53,8 @@ export interface World extends View {
     readonly allowLocalAddresses: boolean;
     /** Factor on every timer. */
     readonly timeScale: number;
+    /** Plan: nothing is changed, whatever the objects say. */
+    readonly mode: Mode;
   };
   /** Milliseconds since the epoch. */
   now(): number;
@@ -105,6 +110,10 @@ export interface World extends View {
   ): Promise<Outcome<ObservedTrustBundle, TrustBundleChange>>;
   /** Whether anybody but this user asks for that bundle, or may. */
   isBundleShared(user: IamDatabaseUser, name: string): boolean;
+  /** What of an IAM role's policies would change if this user were present in them. */
+  previewPolicy(user: IamDatabaseUser, roleARN: string, signal: AbortSignal): Promise<Preview>;
+  /** The same for its trust bundle. */
+  previewBundle(user: IamDatabaseUser, signal: AbortSignal): Promise<Preview>;
   readonly connection: Resource<DesiredConnection, ObservedConnection, ConnectionChange>;
   /** Names of the connection ConfigMaps in our cache that belong to this object. */
   connectionsOf(user: IamDatabaseUser): readonly string[];
@@ -112,6 +121,11 @@ export interface World extends View {
   roots(region: string, partition: string, signal: AbortSignal): Promise<string>;
   verify(wish: AccessWish, signal: AbortSignal): Promise<AccessVerdict>;
   readonly proofs: Map<string, Proof>;
+  /** By uid: users that work and are not allowed any more. Begins anew with the process, and so does their grace. */
+  readonly losses: Map<string, Loss>;
+  /** Whether the caches hold everything. */
+  isComplete(): boolean;
+  wakeDatabase(name: string): void;
   /** Consecutive passes of a key that failed, for the back-off. */
   readonly failures: Map<string, number>;
 }

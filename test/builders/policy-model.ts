@@ -1,6 +1,7 @@
 // The policies of an AWS account held in memory, decided upon by the real plan.
 import type { Resource } from '../../src/reconcile/kernel/converge.ts';
 import { asFailure, type Failure } from '../../src/reconcile/kernel/failure.ts';
+import { describePolicy } from '../../src/resources/policy/describe.ts';
 import { planPolicy } from '../../src/resources/policy/plan.ts';
 import {
   type DesiredPolicy,
@@ -121,6 +122,7 @@ export function policyModel(note: (call: string) => void): PolicyModel {
         });
       },
       plan: planPolicy,
+      describe: describePolicy,
       apply: (changes, { roleARN }) => {
         note(`change policies of ${nameOf(roleARN)}: ${changes.map((change) => change.do).join(', ')}`);
         for (const change of changes) take(roleARN, change);

@@ -2,6 +2,7 @@
 import type { Resource } from '../../src/reconcile/kernel/converge.ts';
 import { type Failure, asFailure } from '../../src/reconcile/kernel/failure.ts';
 import { formatMark, type Mark, parseMark } from '../../src/resources/role/mark.ts';
+import { describeRole } from '../../src/resources/role/describe.ts';
 import { planRole } from '../../src/resources/role/plan.ts';
 import type { DesiredRole, ObservedRole, RoleChange } from '../../src/resources/role/role.ts';
 
@@ -62,6 +63,7 @@ export function roleModel(note: (call: string) => void): RoleModel {
         return Promise.resolve(observe(desired, undefined));
       },
       plan: planRole,
+      describe: describeRole,
       apply: (changes, desired) => {
         note(`change role ${desired.username}: ${changes.map((change) => change.do).join(', ')}`);
         if (model.broken.apply !== undefined) return Promise.reject(asFailure(model.broken.apply));

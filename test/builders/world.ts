@@ -15,6 +15,7 @@ import type { DatabaseState } from '../../src/reconcile/database-state.ts';
 import type { Resource } from '../../src/reconcile/kernel/converge.ts';
 import { asFailure, Failure } from '../../src/reconcile/kernel/failure.ts';
 import { keyOf } from '../../src/reconcile/names.ts';
+import type { Loss } from '../../src/reconcile/loss.ts';
 import type { Event, Proof, World } from '../../src/reconcile/world.ts';
 import type { AccessVerdict, AccessWish } from '../../src/resources/access/verdict.ts';
 import { connectionResource } from '../../src/resources/connection/resource.ts';
@@ -22,10 +23,11 @@ import { dbUserARN } from '../../src/resources/policy/arn.ts';
 import { policyThatAllows } from '../../src/resources/policy/policy.ts';
 import { whyKept } from '../../src/resources/role/resource.ts';
 import type { RoleServer } from '../../src/resources/role/server.ts';
-import type {
-  DesiredTrustBundle,
-  ObservedTrustBundle,
-  TrustBundleChange,
+import {
+  type DesiredTrustBundle,
+  describeTrustBundle,
+  type ObservedTrustBundle,
+  type TrustBundleChange,
 } from '../../src/resources/trust-bundle/plan.ts';
 import type { ResolvedTarget } from '../../src/resources/target/target.ts';
 import { configMapModel, type ConfigMapModel } from './config-maps.ts';
@@ -87,9 +89,14 @@ const ignore = () => {};
 /** Namespace payments exists; the database orders is resolved and its admin works, unless told otherwise. */
 export function aWorld(
   settings: Partial<World['settings']> = {},
-  options: { readonly log?: (call: string) => void } = {},
+  options: {
+    readonly log?: (call: string) => void;
+    /** Another process over the same PostgreSQL, AWS and ConfigMaps, and in the same list of calls. */
+    readonly outside?: TestWorld;
+  } = {},
 ): TestWorld {
-  const calls: string[] = [];
+  const { outside } = options;
+  const calls = outside?.calls ?? [];
   const note = (call: string) => {
     calls.push(call);
     options.log?.(call);
@@ -117,11 +124,12 @@ export function aWorld(
   const vetted = new Set<string>();
   const disowned = new Set<string>();
   const proofs = new Map<string, Proof>();
+  const losses = new Map<string, Loss>();
   const failures = new Map<string, number>();
   const ended = new Set<string>();
-  const roles = roleModel(note);
-  const policies = policyModel(note);
-  const configMaps = configMapModel(note);
+  const roles = outside?.roles ?? roleModel(note);
+  const policies = outside?.policies ?? policyModel(note);
+  const configMaps = outside?.configMaps ?? configMapModel(note);
   const server = { authentication: 'IAM' } as RoleServer;
   known.set('orders', { target: aTarget(), admin: { serverVersion: '17.4' }, server });
   let count = 1;
@@ -172,6 +180,7 @@ export function aWorld(
       ),
     disowned,
     vetted,
+    losses,
     database: (name: string) => databases.get(name),
     databases: () => databases.list(),
     stateOf: (name: string) => known.get(name),
@@ -180,6 +189,15 @@ export function aWorld(
     usersOf: (database: string) => users.byIndex('database', database),
     ...serviceAccountView(serviceAccounts),
     markOf: (resourceID: string, username: string) => marks.get(`${resourceID} ${username}`),
+    settings: {
+      proveAsOperator: false,
+      proveWithServiceAccountsIn: [],
+      bundleMountPath: '/etc/rds-ca',
+      allowLocalAddresses: false,
+      timeScale: 1,
+      mode: 'Enforce',
+      ...settings,
+    } satisfies World['settings'],
     arnsOf: ((user, target) =>
       target.resourceIDs.map((resourceID) =>
         dbUserARN({ ...target, resourceID, username: user.spec.username }),
@@ -201,14 +219,6 @@ export function aWorld(
       trustBundle: bundleResource(configMaps),
       deadlineMs: 5_000,
     }),
-    settings: {
-      proveAsOperator: false,
-      proveWithServiceAccountsIn: [],
-      bundleMountPath: '/etc/rds-ca',
-      allowLocalAddresses: false,
-      timeScale: 1,
-      ...settings,
-    },
     calls,
     effects: () => calls.filter((call) => !/^(observe|fetch|read|prove|event|ended)/.test(call)),
     events: [],
@@ -224,6 +234,8 @@ export function aWorld(
     broken: {},
     resolved: aTarget(),
     now: () => world.time,
+    isComplete: () => world.synced,
+    wakeDatabase: (name) => note(`event wake ${name}`),
     user: (key) => {
       const found = users.get(key);
       return found === undefined || ended.has(found.metadata.uid) ? undefined : found;
@@ -281,6 +293,7 @@ export function aWorld(
       ended.delete(metadata.uid);
       vetted.delete(metadata.uid);
       proofs.delete(metadata.uid);
+      losses.delete(metadata.uid);
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
     connection: connectionResource(configMaps),
@@ -327,7 +340,7 @@ export function aWorld(
       return found;
     },
     restart: () => {
-      for (const memory of [marks, vetted, proofs, failures]) memory.clear();
+      for (const memory of [marks, vetted, proofs, losses, failures]) memory.clear();
     },
   };
   return world;
@@ -352,6 +365,7 @@ function bundleResource(
         { do: 'create', configMap: { namespace, name, data, labels: { bundle: 'yes' }, annotations: {} } },
       ];
     },
+    describe: describeTrustBundle,
     apply: async (changes, { namespace, name }, _observed, signal) => {
       for (const change of changes) {
         if (change.do === 'remove') await configMaps.remove(namespace, name, change.uid, signal);

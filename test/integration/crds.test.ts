@@ -112,6 +112,8 @@ describe('an IamDatabaseUser', () => {
       trustBundle: {},
       connection: { type: 'ConfigMap' },
       probe: { as: 'Auto' },
+      deletionPolicy: 'Delete',
+      mode: 'Enforce',
       suspend: false,
     });
     expect(status).toEqual({ observedGeneration: -1 });
@@ -242,6 +244,8 @@ describe('an IamDatabase', () => {
       trustedOperatorIDs: [],
       probe: { policy: 'Periodic', intervalSeconds: 3600 },
       resync: { intervalSeconds: 600 },
+      onPermissionLost: { graceSeconds: 300 },
+      mode: 'Enforce',
       suspend: false,
     });
     expect(status).toEqual({ observedGeneration: -1 });
@@ -365,7 +369,8 @@ describe('an IamDatabase', () => {
     ['a proof without pause', { probe: { intervalSeconds: 1 } }, 'probe.intervalSeconds'],
     ['a port that there cannot be', { connectTo: { host: 'a', port: 65536 } }, 'connectTo.port'],
     ['an operator id that cannot be one', { trustedOperatorIDs: ['A/B'] }, 'trustedOperatorIDs'],
-    ['a field that comes later', { mode: 'Plan' }, 'unknown field "spec.mode"'],
+    ['a mode that there is not', { mode: 'Pretend' }, 'spec.mode'],
+    ['a field that comes later', { orphanOnUnreachable: true }, 'unknown field "spec.orphanOnUnreachable"'],
   ])('may not have %s', async (_what, over, expected) => {
     expect(await objection(databases, databaseSpec(over))).toContain(expected);
   });

@@ -4,6 +4,9 @@
 - {{ printf "--operator-id=%s" . | quote }}
 {{- end }}
 - {{ printf "--leader-elect=%s" (toJson .Values.leaderElection.enabled) | quote }}
+{{- with .Values.mode }}
+- {{ printf "--mode=%s" . | quote }}
+{{- end }}
 - {{ printf "--workers=%s" (toJson .Values.workers) | quote }}
 - {{ printf "--pool-size=%s" (toJson .Values.postgres.poolSize) | quote }}
 {{- with .Values.trustStore.url }}

@@ -38,6 +38,7 @@ function aNumber(options: {
       if (options.refuses?.(observed) === true) return { refused: no };
       return desired === observed ? [] : [{ do: 'set' }];
     },
+    describe: (_change, desired) => [`set to ${desired}`],
     apply: async (_changes, desired) => {
       enter('apply');
       await Promise.resolve();

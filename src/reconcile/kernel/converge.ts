@@ -12,6 +12,8 @@ export interface Resource<Desired, Observed, Change> {
   observe(desired: Desired, signal: AbortSignal): Promise<Observed>;
   /** Pure. Empty exactly when the wish holds. */
   plan(desired: Desired, observed: Observed): Plan<Change>;
+  /** Pure. A change as lines for a person who is to judge it. */
+  describe(change: Change, desired: Desired): readonly string[];
   /** Idempotent. May run the changes as one transaction and answer with its closing read. */
   apply(
     changes: readonly Change[],

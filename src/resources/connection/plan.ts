@@ -47,6 +47,16 @@ export function planConnection(
   return agrees(configMap, wished) ? [] : [{ do: 'replace', configMap: wished, resourceVersion }];
 }
 
+export function describeConnection(
+  change: ConnectionChange,
+  { namespace, name }: ConnectionIdentity,
+): readonly string[] {
+  const line = (what: string) => `ConfigMap ${namespace}/${name}: ${what}`;
+  if (change.do === 'remove') return [line('delete')];
+  const entries = Object.entries(change.configMap.data).map(([key, value]) => line(`${key}=${value}`));
+  return [line(change.do), ...entries];
+}
+
 /** A predecessor is an object of the same name that was deleted and created anew. */
 type Belonging = 'own' | 'predecessor' | 'claimed' | 'foreign';
 

@@ -3,6 +3,7 @@ import type { Resource } from '../../reconcile/kernel/converge.ts';
 import type { ConfigMaps } from '../../reconcile/kernel/config-map.ts';
 import {
   type ConnectionChange,
+  describeConnection,
   type DesiredConnection,
   type ObservedConnection,
   planConnection,
@@ -16,6 +17,7 @@ export function connectionResource(
       configMap: await configMaps.get(namespace, name, signal),
     }),
     plan: planConnection,
+    describe: describeConnection,
     async apply(changes, { namespace, name }, observed, signal) {
       let { configMap } = observed;
       for (const change of changes) {

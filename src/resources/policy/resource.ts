@@ -2,6 +2,7 @@
 import type { Resource } from '../../reconcile/kernel/converge.ts';
 import { asFailure, Failure } from '../../reconcile/kernel/failure.ts';
 import { parseRoleARN } from './arn.ts';
+import { describePolicy } from './describe.ts';
 import { documentOf, readDocument } from './document.ts';
 import { isOurs, namePrefix, policyPath, shardName, shardNumber } from './names.ts';
 import { planPolicy } from './plan.ts';
@@ -21,6 +22,7 @@ export function policyResource(iam: PolicyPort): Resource<DesiredPolicy, Observe
   return {
     observe: async (desired, signal) => lookCloser(iam, desired, await look(iam, desired, signal), signal),
     plan: planPolicy,
+    describe: describePolicy,
     apply: async (changes, desired, observed, signal) => {
       const confirmed = new Set<string>();
       for (const change of changes) {

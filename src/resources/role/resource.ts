@@ -1,5 +1,6 @@
 // The role as a resource: observed in a batch, changed in one round trip a transaction, ended in order.
 import type { Resource } from '../../reconcile/kernel/converge.ts';
+import { describeRole } from './describe.ts';
 import { endSessions } from './end-sessions.ts';
 import { formatMark } from './mark.ts';
 import { questionOf, reading, roleIn } from './observe.ts';
@@ -17,6 +18,7 @@ export function roleResource(server: RoleServer): Resource<DesiredRole, Observed
   return {
     observe: async (desired, signal) => roleIn(await server.ask(reading, questionOf(desired), signal)),
     plan: planRole,
+    describe: describeRole,
     apply: (changes, desired, observed, signal) =>
       server.hold(async (session) => {
         let current: ObservedRole | undefined = observed;

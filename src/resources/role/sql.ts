@@ -1,4 +1,5 @@
 // Changes as statements: quoting, the transaction around them, and the guard against lock-outs.
+import { sqlOf } from './describe.ts';
 import { checkPower } from './power.ts';
 import { identifier, literal } from './quote.ts';
 import type { RoleChange } from './role.ts';
@@ -93,39 +94,32 @@ export function statementsFor(
   ];
 }
 
+/** What `sqlOf` says, each with what it needs, made to fail where silence would be misread, or not to fail where it may. */
 function statements(change: RoleChange, username: string, named: readonly string[]): readonly Statement[] {
-  const user = identifier(username);
+  const [sql = '', second = ''] = sqlOf(change, username);
   switch (change.do) {
     case 'create':
-      return [
-        {
-          needs: 'create roles',
-          sql: `CREATE ROLE ${user} LOGIN CONNECTION LIMIT ${Math.trunc(change.connectionLimit)}`,
-        },
-      ];
+      return [{ needs: 'create roles', sql }];
+    // The comment is written before everything else of a step.
     case 'mark':
     case 'release':
       return [];
     case 'allow login':
-      return [administer(`ALTER ROLE ${user} LOGIN`)];
     case 'limit connections':
-      return [administer(`ALTER ROLE ${user} CONNECTION LIMIT ${Math.trunc(change.limit)}`)];
+      return [administer(sql)];
     case 'grant rds_iam':
-      return [{ needs: 'grant', group: 'rds_iam', sql: `GRANT rds_iam TO ${user}` }];
+      return [{ needs: 'grant', group: 'rds_iam', sql }];
     case 'grant group': {
       const { group } = change;
       return [
         { needs: 'an ordinary group', sql: checkPower(group, named.includes(group)) },
-        { needs: 'grant', group, sql: `GRANT ${identifier(group)} TO ${user}` },
+        { needs: 'grant', group, sql },
       ];
     }
-    case 'revoke group': {
-      const sql = `REVOKE ${identifier(change.group)} FROM ${user}`;
+    case 'revoke group':
       return change.ifPossible ? [free(ifPossible(sql))] : [{ needs: 'grant', group: change.group, sql }];
-    }
     case 'grant connect': {
       const { database } = change;
-      const sql = `GRANT CONNECT ON DATABASE ${identifier(database)} TO ${user}`;
       // Who may not grant it is only warned.
       const held = `has_database_privilege(${literal(username)}, ${literal(database)}, 'CONNECT')`;
       return [
@@ -134,14 +128,13 @@ function statements(change: RoleChange, username: string, named: readonly string
       ];
     }
     case 'revoke connect':
-      return [free(ifPossible(`REVOKE CONNECT ON DATABASE ${identifier(change.database)} FROM ${user}`))];
+      return [free(ifPossible(sql))];
     case 'end access':
-      // NOLOGIN first: between the two, a password that somebody set would come back to life.
-      return [administer(`ALTER ROLE ${user} NOLOGIN`), free(ifPossible(`REVOKE rds_iam FROM ${user}`))];
+      return [administer(sql), free(ifPossible(second))];
     case 'end sessions':
       return [{ needs: 'end sessions', sql: plpgsql(terminate(username)) }];
     case 'drop':
-      return [free(plpgsql(unused(username))), administer(`DROP ROLE ${user}`)];
+      return [free(plpgsql(unused(username))), administer(sql)];
     default:
       return change satisfies never;
   }

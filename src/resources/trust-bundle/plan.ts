@@ -85,6 +85,18 @@ export function planTrustBundle(
   return missing.length > 0 ? { refused: unavailable(missing) } : [];
 }
 
+/** Certificates say nothing to a person: their files and, where some leave, their names do. */
+export function describeTrustBundle(
+  change: TrustBundleChange,
+  { namespace, name }: DesiredTrustBundle,
+): readonly string[] {
+  const line = (what: string) => `ConfigMap ${namespace}/${name}: ${what}`;
+  if (change.do === 'remove') return [line('delete')];
+  const files = Object.keys(change.configMap.data).join(', ');
+  const dropped = change.do === 'replace' ? change.dropped : [];
+  return [line(`${change.do} with ${files}`), ...dropped.map((root) => line(`drop ${root}`))];
+}
+
 function isOurs(configMap: KeptConfigMap, operatorID: string): boolean {
   return (
     configMap.labels[labels.managedBy] === managedByValue &&

@@ -2,6 +2,7 @@
 import type { Resource } from '../../reconcile/kernel/converge.ts';
 import type { ConfigMaps } from '../../reconcile/kernel/config-map.ts';
 import {
+  describeTrustBundle,
   type DesiredTrustBundle,
   type ObservedTrustBundle,
   planTrustBundle,
@@ -19,6 +20,7 @@ export function trustBundleResource(ports: {
       configMap: await configMaps.get(namespace, name, signal),
     }),
     plan: (desired, observed) => planTrustBundle(desired, observed, now()),
+    describe: describeTrustBundle,
     async apply(changes, { namespace, name }, observed, signal) {
       let { configMap } = observed;
       for (const change of changes) {

@@ -1,0 +1,146 @@
+// How access ends: the role's part, and the part in the policies of its IAM roles.
+import type { ConditionType, Reason } from '../api/conditions.ts';
+import { userFinalizer } from '../api/names.ts';
+import type { IamDatabaseUser } from '../api/objects.ts';
+import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
+import { type Ending, roleAfter } from './ending.ts';
+import { converge, type Outcome } from './kernel/converge.ts';
+import { asFailure, Failure } from './kernel/failure.ts';
+import { ownerOf } from './owner.ts';
+import { principalsOf } from './principals.ts';
+import { failed, type Link } from './status.ts';
+import type { World } from './world.ts';
+
+export interface Closed {
+  readonly links: readonly Link[];
+  /** Why somebody may still get in; undefined once nobody can. */
+  readonly stillOpen?: string;
+}
+
+/**
+ * Ends the access of a user that lives on: its role is kept without login, and comes back as it was. What others share
+ * with it, and how to connect, stays.
+ */
+export async function closeAccess(
+  user: IamDatabaseUser,
+  why: { readonly reason: Reason; readonly first: readonly Link[] },
+  world: World,
+  signal: AbortSignal,
+): Promise<Closed> {
+  world.vetted.delete(user.metadata.uid);
+  world.proofs.delete(user.metadata.uid);
+  const [role, policies] = await Promise.all([
+    endRole(user, 'Disable', world, signal),
+    endPolicies(user, 'Disable', world, signal),
+  ]);
+  const { reason, first } = why;
+  if (role.changed) {
+    const message = `Role "${user.spec.username}" may not log in any more and its sessions were ended; it is kept.`;
+    world.event(user, { type: 'Warning', reason: 'AccessEnded', message });
+  }
+  const closed = (type: ConditionType, failure: Failure | undefined): Link =>
+    failure === undefined
+      ? { type, status: 'Unknown', reason, message: 'Access has ended.' }
+      : failed(type, failure);
+  const links = [
+    ...first,
+    closed('PolicyReady', policies),
+    closed('RoleReady', role.failure),
+    closed('AccessVerified', undefined),
+  ];
+  const open = role.failure ?? policies;
+  return open === undefined ? { links } : { links, stillOpen: `Not ended in full yet: ${open.message}` };
+}
+
+/** The role's end, or what holds it up. A role kept because something hangs on it is an end too: it cannot log in. */
+export async function endRole(
+  user: IamDatabaseUser,
+  ending: Ending,
+  world: World,
+  signal: AbortSignal,
+): Promise<{ readonly failure?: Failure; readonly changed: boolean }> {
+  const { name } = user.spec.databaseRef;
+  const database = world.database(name);
+  const state = world.stateOf(name);
+  const held = (failure: Failure) => ({ failure, changed: false });
+  if (database === undefined) return held(databaseGone(name));
+  if (state === undefined) return held(notLookedAt('database'));
+  if (state.target instanceof Failure) return held(withWayOut(state.target));
+  if (state.server === undefined) {
+    return held(new Failure('unavailable', 'Waiting', 'Waits for DatabaseResolved.'));
+  }
+  const namespace = world.namespace(user.metadata.namespace);
+  if (namespace === undefined) return held(notLookedAt('namespace'));
+  const owner = ownerOf(user, namespace.uid, database, state.target.serverResourceID, world.operatorID);
+  const wish = { ensure: roleAfter[ending], username: user.spec.username, owner } as const;
+  const outcome = await converge(world.role(state.server), wish, 'Enforce', signal);
+  switch (outcome.result) {
+    case 'converged':
+    case 'changed': {
+      const kept = world.whyKept(outcome.observed);
+      if (kept !== undefined) world.event(user, { type: 'Warning', reason: 'RoleKept', message: kept });
+      return { changed: outcome.result === 'changed' };
+    }
+    case 'planned':
+      return { changed: false };
+    case 'blocked':
+    case 'failed':
+      return held(outcome.failure);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+const notLookedAt = (what: string) =>
+  new Failure('unavailable', 'Progressing', `The ${what} was not looked at yet.`);
+
+/** Whoever waits for a database that will never come back has to know how to stop waiting. */
+const withWayOut = ({ kind, reason, message, cause, retryAfterMs }: Failure) =>
+  new Failure(
+    kind,
+    reason,
+    `${message} The role's end waits for it; if the database is gone for good, delete this object and remove its finalizer ${userFinalizer} by hand.`,
+    { cause, retryAfterMs },
+  );
+
+const databaseGone = (name: string) =>
+  new Failure(
+    'missing',
+    'DatabaseNotFound',
+    `IamDatabase ${name} is gone, so the role in it cannot be ended. Create it again; or drop the role by hand and remove the finalizer of this object.`,
+  );
+
+export async function endPolicies(
+  user: IamDatabaseUser,
+  ending: Ending,
+  world: World,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const target = world.stateOf(user.spec.databaseRef.name)?.target;
+  const arns = target === undefined || target instanceof Failure ? [] : world.arnsOf(user, target);
+  const end = async (roleARN: string) => {
+    const failure = whatHolds(await world.convergePolicy(roleARN, signal), arns);
+    return failure === undefined ? [] : [{ roleARN, failure }];
+  };
+  const named = new Set(principalsOf(user, world).resolved.map(({ roleARN }) => roleARN));
+  const ofNamed = (await Promise.all([...named].map(end))).flat();
+  if (ending === 'Retain') return ofNamed[0]?.failure;
+  // Looked at afterwards: trouble with a role whose policies no longer hold the user is others' trouble.
+  const holding = await world.rolesHolding(user, signal).catch(asFailure);
+  if (holding instanceof Failure) return ofNamed[0]?.failure ?? holding;
+  const ofOthers = (await Promise.all(holding.filter((roleARN) => !named.has(roleARN)).map(end))).flat();
+  return [...ofNamed.filter(({ roleARN }) => holding.includes(roleARN)), ...ofOthers][0]?.failure;
+}
+
+/** What holds up others who share the policies is no matter of one that is in none of them any more. */
+function whatHolds(
+  outcome: Outcome<ObservedPolicies, PolicyChange>,
+  arns: readonly string[],
+): Failure | undefined {
+  if (!('failure' in outcome)) return undefined;
+  const left =
+    outcome.result !== 'blocked' ||
+    arns.length === 0 ||
+    outcome.observed.shards.some((shard) => shard.arns.some((arn) => arns.includes(arn)));
+  return left ? outcome.failure : undefined;
+}
