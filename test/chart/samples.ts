@@ -86,6 +86,7 @@ export const samples: Readonly<Record<string, unknown>> = {
   allowLocalAddresses: true,
   proveAsOperator: true,
   proveWithServiceAccountsIn: 'payments,shop',
+  mode: 'Plan',
   proofsPerSecond: 2.5,
   'aws.iamWritesPerSecond': 0,
   'aws.iamReadsPerSecond': 0.5,

@@ -15,7 +15,7 @@ export function remedyFor(error: unknown, server: string): string | undefined {
     return "Give the operator's ServiceAccount the ClusterRole and the Role of the Helm chart, in the namespace of --namespace, and their bindings.";
   }
   if (status === 404) {
-    return 'Install the CRDs: kubectl apply --server-side -f crds/ (Helm installs them with the first installation only).';
+    return 'Install the CRDs: kubectl apply --server-side -f crds/ (the Helm chart does it, unless crds.install is false).';
   }
   return undefined;
 }
