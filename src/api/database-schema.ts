@@ -1,5 +1,6 @@
 // The schema of IamDatabase.
 import { allowRule } from './allow-schema.ts';
+import { policy } from './policy-schema.ts';
 import { conditions, dnsName, port, postgresName } from './schema-parts.ts';
 import { target } from './target-schema.ts';
 
@@ -68,6 +69,7 @@ export const databaseSchema = {
           'x-kubernetes-list-type': 'atomic',
           items: allowRule,
         },
+        policy,
         trustedOperatorIDs: {
           description:
             'Roles marked by these operators may be taken over by objects of the same namespace and name, when moving to a new cluster; the own id stands for a cluster that was rebuilt.',

@@ -23,6 +23,11 @@ export const irsaAnnotation = 'eks.amazonaws.com/role-arn';
 export const annotations = {
   /** On a ConfigMap of ours: uid of the IamDatabaseUser it belongs to. */
   ownerUID: `${group}/owner-uid`,
+  /**
+   * On an IamDatabase whose policies the operator does not keep any more, set by a person once the others are in place: its
+   * generation. What the operator wrote before is taken away then.
+   */
+  policiesHandedOver: `${group}/policies-handed-over`,
   /** On either kind, set by a person: any new value asks for a pass now; echoed in status. */
   reconcileRequestedAt: `${group}/reconcile-requested-at`,
   /** On an IamDatabase, set by a person: the generation whose many lost permissions are meant. */

@@ -14,6 +14,11 @@ export const policyReasons = {
     remedy:
       'kubectl annotate serviceaccount NAME eks.amazonaws.com/role-arn=ARN; the operator follows by itself.',
   },
+  NotManaged: {
+    means:
+      'Somebody else keeps the policies (spec.policy.delivery Document or None); the proof tells whether they do.',
+    remedy: 'Attach the document of the ConfigMap <user>-policy to each role in status.principals.',
+  },
   RoleNotAttachable: {
     means: 'Policies cannot be attached to this role (service-linked or AWSReservedSSO).',
     remedy: 'Name a role of your own.',

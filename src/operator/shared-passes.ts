@@ -1,4 +1,5 @@
 // What many users share, converged once for all who wait: the policies of an IAM role, and a trust bundle.
+import { annotations } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { systemClock } from '../controller/clock.ts';
 import { coalesce } from '../controller/coalesce.ts';
@@ -10,6 +11,7 @@ import { trustBundleName } from '../reconcile/names.ts';
 import { hasBegun, standingOf } from '../reconcile/standing.ts';
 import type { World } from '../reconcile/world.ts';
 import type { Contribution, DesiredPolicy } from '../resources/policy/policy.ts';
+import type { Tags } from '../resources/policy/names.ts';
 import type { policyResource } from '../resources/policy/resource.ts';
 import type { DesiredTrustBundle, TrustContribution } from '../resources/trust-bundle/plan.ts';
 import type { trustBundleResource } from '../resources/trust-bundle/resource.ts';
@@ -53,17 +55,37 @@ export function sharedPasses(options: {
     operatorID: world.operatorID,
     scope: world.scope(),
     contributions: contributionsTo(roleARN),
+    tags: tagsFor(roleARN),
     resourceIDs: world.resourceIDs(),
     complete: isComplete(),
   });
 
+  /** Where two databases want another value of one tag, the name that comes first decides, always. */
+  const tagsFor = (roleARN: string): Tags => {
+    const names = new Set(usersOf(roleARN).naming.map(({ spec }) => spec.databaseRef.name));
+    const all = [...names].toSorted().map((name) => world.database(name)?.spec.policy);
+    const wanted = all.map((policy) => (policy?.delivery === 'Managed' ? (policy.tags ?? {}) : {}));
+    return Object.assign({}, ...wanted.toReversed()) as Tags;
+  };
+
   const contributionsTo = (roleARN: string, but?: IamDatabaseUser): readonly Contribution[] => {
     const { naming, possible } = usersOf(roleARN);
+    const delivered = (user: IamDatabaseUser) => asDelivered(user, toPolicy(user));
     const isOther = ({ metadata }: IamDatabaseUser) => metadata.uid !== but?.metadata.uid;
     return [
-      ...naming.filter(isOther).map(toPolicy),
-      ...possible.filter(isOther).map(toPolicy).map(asPossible),
+      ...naming.filter(isOther).map(delivered),
+      ...possible.filter(isOther).map(delivered).map(asPossible),
     ];
+  };
+
+  /** What somebody else keeps stays as it is here until they say that theirs is in place. */
+  const asDelivered = (user: IamDatabaseUser, contribution: Contribution): Contribution => {
+    const database = world.database(user.spec.databaseRef.name);
+    if (contribution.state !== 'present' || database?.spec.policy.delivery === 'Managed') return contribution;
+    const isHandedOver =
+      database?.metadata.annotations?.[annotations.policiesHandedOver] ===
+      String(database?.metadata.generation);
+    return { ...contribution, state: isHandedOver ? 'absent' : 'unknown' };
   };
 
   const toPolicy = (user: IamDatabaseUser): Contribution => {

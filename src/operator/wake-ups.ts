@@ -106,6 +106,13 @@ export function wakeUps(options: {
   };
 }
 
+/** By which a person tells us something. */
+const askedBy = [
+  annotations.reconcileRequestedAt,
+  annotations.confirmRevocation,
+  annotations.policiesHandedOver,
+] as const;
+
 /** Whether a change is more than our own status or finalizer coming back. */
 function matters(change: Change<{ readonly metadata: Metadata }>): boolean {
   if (change.kind !== 'updated') return true;
@@ -113,9 +120,7 @@ function matters(change: Change<{ readonly metadata: Metadata }>): boolean {
   return (
     is.generation !== was.generation ||
     is.deletionTimestamp !== was.deletionTimestamp ||
-    is.annotations?.[annotations.reconcileRequestedAt] !==
-      was.annotations?.[annotations.reconcileRequestedAt] ||
-    is.annotations?.[annotations.confirmRevocation] !== was.annotations?.[annotations.confirmRevocation] ||
+    askedBy.some((name) => is.annotations?.[name] !== was.annotations?.[name]) ||
     (is.finalizers ?? []).length < (was.finalizers ?? []).length
   );
 }

@@ -1,12 +1,13 @@
 // The world of a pass, made of caches, memory and systems.
-import type { IamDatabase } from '../api/objects.ts';
-import { annotations } from '../api/names.ts';
+import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
+import { annotations, labels } from '../api/names.ts';
 import type { Config } from '../config.ts';
 import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
 import type { NamespaceFacts } from '../reconcile/allow.ts';
 import type { World } from '../reconcile/world.ts';
 import { verifyAccess } from '../resources/access/access.ts';
 import type { ConfigMaps } from '../reconcile/kernel/config-map.ts';
+import { connectionKind, policyKind } from '../resources/connection/plan.ts';
 import { connectionResource } from '../resources/connection/resource.ts';
 import { dbUserARN } from '../resources/policy/arn.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
@@ -83,6 +84,13 @@ export function createWorld(options: {
       )) satisfies World['arnsOf'],
   };
 
+  const ownedBy = ({ metadata: { uid } }: IamDatabaseUser, kind: string) =>
+    caches.configMaps
+      .byIndex('owner', uid)
+      .filter(({ metadata }) => metadata.annotations?.[annotations.ownerUID] === uid)
+      .filter(({ metadata }) => metadata.labels?.[labels.kind] === kind)
+      .map(({ metadata }) => metadata.name);
+
   return {
     ...seen,
     ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
@@ -154,11 +162,8 @@ export function createWorld(options: {
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
     connection: connectionResource(configMaps),
-    connectionsOf: (user) =>
-      caches.configMaps
-        .byIndex('owner', user.metadata.uid)
-        .filter(({ metadata }) => metadata.annotations?.[annotations.ownerUID] === user.metadata.uid)
-        .map(({ metadata }) => metadata.name),
+    connectionsOf: (user) => ownedBy(user, connectionKind),
+    policyDocumentsOf: (user) => ownedBy(user, policyKind),
     verify: async (wish, signal) =>
       (await pace(`${wish.endpoint}:${wish.port}`, signal))
         ? await verifyAccess(wish, aws.access, signal)

@@ -110,7 +110,20 @@ const databaseGone = (name: string) =>
     `IamDatabase ${name} is gone, so the role in it cannot be ended. Create it again; or drop the role by hand and remove the finalizer of this object.`,
   );
 
+/** Where somebody else keeps the policies, the operator may have no right in IAM, and so nothing there. */
 export async function endPolicies(
+  user: IamDatabaseUser,
+  ending: Ending,
+  world: World,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const failure = await endOurPolicies(user, ending, world, signal);
+  const delivery = world.database(user.spec.databaseRef.name)?.spec.policy.delivery ?? 'Managed';
+  const othersKeepThem = delivery === 'Document' || delivery === 'None';
+  return othersKeepThem && failure?.kind === 'denied' ? undefined : failure;
+}
+
+async function endOurPolicies(
   user: IamDatabaseUser,
   ending: Ending,
   world: World,

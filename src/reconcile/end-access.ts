@@ -7,6 +7,7 @@ import { converge } from './kernel/converge.ts';
 import type { Failure } from './kernel/failure.ts';
 import { keepPermission } from './lose-permission.ts';
 import { type Mode, modeOf } from './mode.ts';
+import { policyKind } from '../resources/connection/plan.ts';
 import { trustBundleName } from './names.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { report } from './report-user.ts';
@@ -25,7 +26,7 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
     roleEnd(ending === 'Delete' ? 'Disable' : ending),
     endPolicies(user, ending, world, signal),
     endTrustBundle(user, world, signal),
-    endConnections(user, ending, world, signal),
+    endConfigMaps(user, ending, world, signal),
   ]);
   const ended = results.filter((failure) => failure !== undefined);
   const dropped = ended.length === 0 && ending === 'Delete' ? await roleEnd(ending) : undefined;
@@ -70,26 +71,27 @@ async function endTrustBundle(
   return world.isBundleShared(user, name) ? undefined : firstFailure([outcome]);
 }
 
-async function endConnections(
+/** The connection and the policy document. */
+async function endConfigMaps(
   user: IamDatabaseUser,
   ending: Ending,
   world: World,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
   const { metadata } = user;
-  const ensure = ending === 'Retain' ? 'released' : 'absent';
   const identity = {
     namespace: metadata.namespace,
     operatorID: world.operatorID,
     owner: metadata,
-    ensure,
+    ensure: ending === 'Retain' ? 'released' : 'absent',
   } as const;
-  const outcomes = await Promise.all(
-    world
-      .connectionsOf(user)
-      .map((name) => converge(world.connection, { ...identity, name }, 'Enforce', signal)),
+  const wishes = [
+    ...world.connectionsOf(user).map((name) => ({ ...identity, name })),
+    ...world.policyDocumentsOf(user).map((name) => ({ ...identity, name, kind: policyKind })),
+  ];
+  return firstFailure(
+    await Promise.all(wishes.map((wish) => converge(world.connection, wish, 'Enforce', signal))),
   );
-  return firstFailure(outcomes);
 }
 
 function firstFailure(

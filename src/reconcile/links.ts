@@ -1,10 +1,8 @@
 // The four things kept for a user, each converged and told as a link of the chain.
 import type { ConditionType } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
-import type { UserStatus } from '../api/schema.ts';
 import { connectionData } from '../resources/connection/data.ts';
 import type { DesiredConnection } from '../resources/connection/plan.ts';
-import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
 import type { DesiredRole } from '../resources/role/role.ts';
 import type { Outcome } from './kernel/converge.ts';
 import { converge } from './kernel/converge.ts';
@@ -22,12 +20,13 @@ export interface Done {
   readonly changes: readonly { readonly do: string }[];
 }
 
-export const isSettled = ({ link }: Done): boolean => link.status === 'True';
+/** Whether what comes after a link may begin: it holds, or is not ours to bring about. */
+export const isSettled = ({ link }: Done): boolean => link.status === 'True' || link.reason === 'NotManaged';
 
-const declared = 'Read back and found as declared.';
+export const declared = 'Read back and found as declared.';
 
 /** An outcome as a link. */
-function done(type: ConditionType, outcome: Outcome<unknown, { readonly do: string }>): Done {
+export function done(type: ConditionType, outcome: Outcome<unknown, { readonly do: string }>): Done {
   switch (outcome.result) {
     case 'converged':
       return { link: good(type, 'AsDeclared', declared), changes: [] };
@@ -106,96 +105,6 @@ function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): D
     reservedUsernames: standing.reservedUsernames,
   };
 }
-
-export interface PoliciesDone extends Done {
-  readonly principals: NonNullable<UserStatus['principals']>;
-}
-
-/**
- * All policies of the user's IAM roles. Runs even while the role cannot be looked at, so that what is attached stays
- * attached; the user's own ARN gets in only once the role is known to be ours.
- */
-export async function convergePolicies(
-  user: IamDatabaseUser,
-  standing: Eligible,
-  role: Done,
-  world: World,
-  signal: AbortSignal,
-): Promise<PoliciesDone> {
-  const arns = world.arnsOf(user, standing.target);
-  const { resolved, unresolved } = standing.principals;
-  const each = await Promise.all(
-    resolved.map(async ({ roleARN, source }) => {
-      const outcome = await world.convergePolicy(roleARN, signal);
-      const policyARN = 'observed' in outcome ? world.policyHolding(outcome.observed, arns) : undefined;
-      return {
-        roleARN,
-        source,
-        policyARN,
-        done: own(done('PolicyReady', outcome), outcome, policyARN, arns),
-      };
-    }),
-  );
-  const principals = each.map(({ roleARN, source, policyARN }) => ({
-    roleARN,
-    source,
-    ...(policyARN === undefined ? {} : { policyARN }),
-  }));
-  const changes = each.flatMap((one) => one.done.changes);
-  const [unknown] = unresolved;
-  if (unknown !== undefined) return { link: failed('PolicyReady', unknown), changes, principals };
-  const bad = each.find((one) => one.done.link.status !== 'True');
-  if (bad !== undefined) return { link: bad.done.link, changes, principals };
-  if (each.some((one) => one.policyARN === undefined)) {
-    const link = isSettled(role)
-      ? failed('PolicyReady', notInPolicyYet)
-      : waiting('PolicyReady', 'RoleReady');
-    return { link, changes, principals };
-  }
-  return { link: good('PolicyReady', 'AsDeclared', declared), changes, principals };
-}
-
-/**
- * What is this user's own of a pass that all users of the role share: a policy that cannot take another one is no trouble
- * of those it holds, and what was changed for others is no drift of this one.
- */
-function own(
-  { link, changes }: Done,
-  outcome: Outcome<ObservedPolicies, PolicyChange>,
-  policyARN: string | undefined,
-  arns: readonly string[],
-): Done {
-  const mine = 'changes' in outcome ? outcome.changes.filter((one) => gives(one, policyARN, arns)) : changes;
-  const isHeld = outcome.result === 'blocked' && policyARN !== undefined;
-  return { link: isHeld ? good('PolicyReady', 'AsDeclared', declared) : link, changes: mine };
-}
-
-function gives(change: PolicyChange, policyARN: string | undefined, arns: readonly string[]): boolean {
-  switch (change.do) {
-    case 'create':
-      return change.arns.some((arn) => arns.includes(arn));
-    case 'write':
-      // Neither adds nor removes: somebody had put something else into the document.
-      return change.added.length + change.removed.length === 0
-        ? change.policyARN === policyARN
-        : change.added.some((arn) => arns.includes(arn));
-    case 'attach':
-    case 'detach':
-      return change.policyARN === policyARN;
-    case 'tag':
-    case 'delete-version':
-    case 'delete':
-      return false;
-    default:
-      return change satisfies never;
-  }
-}
-
-const notInPolicyYet = new Failure(
-  'unavailable',
-  'NotVisibleYet',
-  'The policy does not hold this user yet; the operator looks again.',
-);
 
 export async function convergeTrustBundle(
   user: IamDatabaseUser,

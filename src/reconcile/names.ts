@@ -11,6 +11,8 @@ export const keyOf = (object: {
 export const connectionName = ({ metadata, spec }: IamDatabaseUser) =>
   spec.connection.configMapName ?? `${metadata.name}-connection`;
 
+export const policyDocumentName = ({ metadata }: IamDatabaseUser) => `${metadata.name}-policy`;
+
 /** The region is declared, so the name is known before the target is resolved. */
 export function trustBundleName({ spec }: IamDatabaseUser, database: IamDatabase): string {
   return spec.trustBundle.configMapName ?? `rds-ca-${declaredRegion(database)}`;

@@ -4,6 +4,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { previewConnection, previewRole } from './links.ts';
 import type { Preview } from './kernel/preview.ts';
 import type { NextLook } from './next-look.ts';
+import { previewPolicies } from './policy-links.ts';
 import { report } from './report-user.ts';
 import type { Eligible } from './standing.ts';
 import { failed, good, type Link, waiting } from './status.ts';
@@ -39,19 +40,6 @@ export async function planUser(
     standing,
     plan: fitted(lines),
   });
-}
-
-async function previewPolicies(
-  user: IamDatabaseUser,
-  { principals }: Eligible,
-  world: World,
-  signal: AbortSignal,
-): Promise<Preview> {
-  const each = await Promise.all(
-    principals.resolved.map(async ({ roleARN }) => await world.previewPolicy(user, roleARN, signal)),
-  );
-  const failure = principals.unresolved[0] ?? each.find((one) => one.failure !== undefined)?.failure;
-  return { lines: each.flatMap(({ lines }) => lines), ...(failure === undefined ? {} : { failure }) };
 }
 
 const linkOf = (type: ConditionType, { lines, failure }: Preview): Link => {

@@ -1,7 +1,8 @@
 // When a login has to be proven anew, and the proof as a link of the chain.
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { Failure, asFailure } from './kernel/failure.ts';
-import type { Done, PoliciesDone } from './links.ts';
+import type { Done } from './links.ts';
+import type { PoliciesDone } from './policy-links.ts';
 import { spreadOf } from './next-look.ts';
 import type { AccessPrincipal } from '../resources/access/verdict.ts';
 import type { Principal } from './principals.ts';
@@ -48,7 +49,11 @@ export async function proveAccess(
     const dueMs = last.countsFrom + intervalMs - now;
     if (dueMs > 0) return { link: linkOf(last), proof: last, againMs: dueMs };
   }
-  const changedAt = changed ? now : (last?.changedAt ?? changeBeforeRestart(user, last, now));
+  const changedAt = isKeptByOthers(just.policies)
+    ? undefined
+    : changed
+      ? now
+      : (last?.changedAt ?? changeBeforeRestart(user, last, now));
   const verdict = await verify(user, standing, arns, changedAt, world, signal);
   const { generation } = user.metadata;
   const proof: Proof = { verdict, generation, arns, roleARNs, where, at: now, countsFrom: now, changedAt };
@@ -56,6 +61,9 @@ export async function proveAccess(
   const againMs = againAfter(verdict, probe.policy === 'Periodic' ? intervalMs : undefined, world);
   return { link: linkOf(proof), proof, ...(againMs === undefined ? {} : { againMs }) };
 }
+
+/** Nothing of ours spreads in IAM then: a refusal is one, until somebody attaches the policy. */
+const isKeptByOthers = ({ link }: PoliciesDone) => link.reason === 'NotManaged';
 
 /** A refusal is a failure of the pass, whose growing wait it then has; the rest comes again as the verdict says. */
 function againAfter(

@@ -2,7 +2,8 @@
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { UserStatus } from '../api/schema.ts';
 import { repairOf, transitionOf } from './events.ts';
-import type { Done, PoliciesDone } from './links.ts';
+import type { Done } from './links.ts';
+import type { PoliciesDone } from './policy-links.ts';
 import { keyOf } from './names.ts';
 import { type NextLook, nextLook, spreadOf, whenSomethingHappens } from './next-look.ts';
 import type { AccessDone } from './prove-access.ts';

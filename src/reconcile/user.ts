@@ -2,13 +2,8 @@
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { isLossOfSight } from './database-state.ts';
 import { endAccess } from './end-access.ts';
-import {
-  convergeConnection,
-  convergePolicies,
-  convergeRole,
-  convergeTrustBundle,
-  isSettled,
-} from './links.ts';
+import { convergeConnection, convergeRole, convergeTrustBundle, isSettled } from './links.ts';
+import { convergePolicies } from './policy-links.ts';
 import { keepPermission, losePermission } from './lose-permission.ts';
 import { modeOf } from './mode.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';

@@ -117,6 +117,8 @@ export interface World extends View {
   readonly connection: Resource<DesiredConnection, ObservedConnection, ConnectionChange>;
   /** Names of the connection ConfigMaps in our cache that belong to this object. */
   connectionsOf(user: IamDatabaseUser): readonly string[];
+  /** The same for policy documents. */
+  policyDocumentsOf(user: IamDatabaseUser): readonly string[];
 
   roots(region: string, partition: string, signal: AbortSignal): Promise<string>;
   verify(wish: AccessWish, signal: AbortSignal): Promise<AccessVerdict>;

@@ -101,6 +101,7 @@ export function aDatabase(
       database: 'orders',
       admin: { username: 'iamdb_admin', authentication: 'IAM' },
       allow: [aRule()],
+      policy: { delivery: 'Managed' },
       trustedOperatorIDs: [],
       probe: { policy: 'Periodic', intervalSeconds: 3600 },
       resync: { intervalSeconds: 600 },

@@ -20,6 +20,7 @@ export interface PolicyModel {
   allowed(roleARN: string): readonly string[];
   /** Those of them that were let go. */
   released(roleARN: string): readonly string[];
+  tags(roleARN: string): Readonly<Record<string, string>>;
   /** Somebody else's hand. */
   detachAll(roleARN: string): void;
   deleteAll(roleARN: string): void;
@@ -96,6 +97,7 @@ export function policyModel(note: (call: string) => void): PolicyModel {
         .filter(({ attached }) => attached)
         .flatMap(({ arns, released }) => [...arns, ...released]),
     released: (roleARN) => of(roleARN).flatMap(({ released }) => released),
+    tags: (roleARN) => Object.assign({}, ...of(roleARN).map(({ tags }) => tags)) as Record<string, string>,
     rolesHolding: (username) =>
       [...shards].flatMap(([roleARN, all]) =>
         all.some(({ arns }) => arns.some((arn) => arn.endsWith(`/${username}`))) ? [roleARN] : [],

@@ -1,5 +1,5 @@
 // A world in memory: the real decisions over models of a cluster, an AWS account and a PostgreSQL server, every effect noted.
-import { annotations, databaseFinalizer, userFinalizer } from '../../src/api/names.ts';
+import { annotations, databaseFinalizer, labels, userFinalizer } from '../../src/api/names.ts';
 import type { IamDatabase, IamDatabaseUser } from '../../src/api/objects.ts';
 import { createStore } from '../../src/controller/store.ts';
 import {
@@ -210,6 +210,13 @@ export function aWorld(
     },
   };
 
+  const ownedBy = ({ metadata: { uid } }: IamDatabaseUser, kind: string) =>
+    [...configMaps.kept].flatMap(([key, { annotations: notes, labels: marks }]) =>
+      notes[annotations.ownerUID] === uid && marks[labels.kind] === kind
+        ? [key.slice(key.indexOf('/') + 1)]
+        : [],
+    );
+
   const world: TestWorld = {
     ...seen,
     ...sharedPasses({
@@ -297,10 +304,8 @@ export function aWorld(
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
     connection: connectionResource(configMaps),
-    connectionsOf: (user) =>
-      [...configMaps.kept].flatMap(([key, { annotations: notes }]) =>
-        notes[annotations.ownerUID] === user.metadata.uid ? [key.slice(key.indexOf('/') + 1)] : [],
-      ),
+    connectionsOf: (user) => ownedBy(user, 'connection'),
+    policyDocumentsOf: (user) => ownedBy(user, 'policy'),
     verify: (wish) => {
       note(`prove ${wish.username}`);
       world.wishes.push(wish);

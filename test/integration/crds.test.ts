@@ -239,6 +239,7 @@ describe('an IamDatabase', () => {
     expect(spec).toEqual({
       ...databaseSpec(),
       database: 'postgres',
+      policy: { delivery: 'Managed' },
       admin: { username: 'iamdb_admin', authentication: 'IAM' },
       allow: [],
       trustedOperatorIDs: [],
@@ -329,6 +330,16 @@ describe('an IamDatabase', () => {
       'a rule for no namespace in particular',
       { allow: [rule({ namespaces: {} })] },
       'an empty rule would admit every namespace',
+    ],
+    ['a delivery that there is not', { policy: { delivery: 'Terraform' } }, 'supported values: "Managed"'],
+    ['a tag of AWS', { policy: { tags: { 'AWS:x': 'y' } } }, 'are not yours to set'],
+    ['a tag of the operator', { policy: { tags: { 'iamdb.dev/scope': 'y' } } }, 'are not yours to set'],
+    ['a tag that IAM refuses', { policy: { tags: { 'a*': 'y' } } }, 'a key of tags has'],
+    ['a tag whose value IAM refuses', { policy: { tags: { a: 'x,y' } } }, 'policy.tags'],
+    [
+      '21 tags',
+      { policy: { tags: Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`t${i}`, 'x'])) } },
+      'at most 20',
     ],
     ['a rule with an empty list of namespaces', { allow: [rule({ namespaces: { names: [] } })] }, 'names'],
     [

@@ -8,6 +8,8 @@ interface ConnectionIdentity {
   readonly namespace: string;
   readonly name: string;
   readonly operatorID: string;
+  /** What the ConfigMap is; connection unless told. */
+  readonly kind?: 'policy';
   /** The IamDatabaseUser that it belongs to, in the same namespace. */
   readonly owner: { readonly name: string; readonly uid: string };
 }
@@ -27,6 +29,9 @@ export type ConnectionChange =
   | { readonly do: 'remove'; readonly uid: string };
 
 export const connectionKind = 'connection';
+export const policyKind = 'policy';
+
+const kindOf = ({ kind }: ConnectionIdentity) => kind ?? connectionKind;
 /** In the place of the owner's uid: it belongs to nobody and may be taken. */
 const nobody = 'released';
 
@@ -64,7 +69,7 @@ function belonging(desired: DesiredConnection, configMap: KeptConfigMap): Belong
   const ours =
     configMap.labels[labels.managedBy] === managedByValue &&
     configMap.labels[labels.operatorID] === desired.operatorID &&
-    configMap.labels[labels.kind] === connectionKind;
+    configMap.labels[labels.kind] === kindOf(desired);
   if (!ours) return 'foreign';
   const reference = userReference(configMap);
   const uid = configMap.annotations[annotations.ownerUID] ?? reference?.uid;
@@ -89,7 +94,7 @@ function write(desired: DesiredConnection & { readonly ensure: 'present' }): New
     labels: {
       [labels.managedBy]: managedByValue,
       [labels.operatorID]: operatorID,
-      [labels.kind]: connectionKind,
+      [labels.kind]: kindOf(desired),
     },
     annotations: { [annotations.ownerUID]: owner.uid },
     ownerReferences: [
@@ -137,7 +142,11 @@ function sameEntries(a: Readonly<Record<string, string>>, b: Readonly<Record<str
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
-function foreign({ namespace, name }: ConnectionIdentity): Failure {
+function foreign({ namespace, name, kind }: ConnectionIdentity): Failure {
+  if (kind !== undefined) {
+    const message = `The ConfigMap ${namespace}/${name} is not the policy document of this operator. Delete it if nobody needs it.`;
+    return new Failure('conflict', 'ForeignConfigMap', message);
+  }
   return new Failure(
     'conflict',
     'ForeignConfigMap',

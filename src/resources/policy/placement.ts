@@ -1,7 +1,7 @@
 // Which ARN stands in which shard: statements stay where they are, new ones fill the first shard with room.
 import { parseDbUserARN } from './arn.ts';
 import { documentSize } from './document.ts';
-import { tagKeys, tagsOf, tagValue } from './names.ts';
+import { tagKeys, type Tags, tagsOf, tagValue } from './names.ts';
 import type { DesiredPolicy, ObservedPolicies, ObservedShard } from './policy.ts';
 
 /** What a shard of ours is to hold; nothing means that it goes. */
@@ -176,10 +176,17 @@ function isCurrent(desired: DesiredPolicy, shard: ObservedShard): boolean {
   return shard.tags[tagKeys.scope] === tagValue(desired.scope);
 }
 
-/** Whether the tags that a seat should have are all there; others may be beside them. */
+/** The tags that a seat should have; others may be beside them. Today's scope only where that is true. */
+export function tagsFor(desired: DesiredPolicy, seat: Pick<Seat, 'current'>): Tags {
+  return { ...desired.tags, ...(seat.current ? tagsOf(desired, desired.scope) : {}) };
+}
+
+/** Whether they are all there. IAM tells keys apart without regard to case. */
 export function hasTags(desired: DesiredPolicy, seat: Seat): boolean {
-  const wanted = seat.current ? tagsOf(desired, desired.scope) : {};
-  return Object.entries(wanted).every(([key, value]) => seat.shard.tags[key] === value);
+  const there = new Map(Object.entries(seat.shard.tags).map(([key, value]) => [key.toLowerCase(), value]));
+  return Object.entries(tagsFor(desired, seat)).every(
+    ([key, value]) => there.get(key.toLowerCase()) === value,
+  );
 }
 
 const worth = (shard: ObservedShard): number => (shard.attached ? 2 : 0) + (shard.exact ? 1 : 0);

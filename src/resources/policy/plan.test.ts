@@ -293,6 +293,48 @@ describe('what is let go', () => {
   });
 });
 
+describe('tags that the owners want', () => {
+  const tags = { Team: 'payments', cost: '1' };
+  const own = tagsOf({ operatorID: 'op', roleARN }, 'all');
+  const tagged = (more: Record<string, string>) =>
+    changes(wish([present('a')], { tags }), sight([shard(0, [arnOf('a')], { tags: { ...own, ...more } })]));
+
+  test('are on a policy from the start', () => {
+    const [create] = changes(wish([present('a')], { tags }), sight([]));
+    expect(create).toMatchObject({ do: 'create', tags: { ...own, ...tags } });
+  });
+
+  test.for([
+    ['lost', {}],
+    ['changed', { Team: 'billing', cost: '1' }],
+  ] as const)('are put right when %s', ([, found]) => {
+    expect(tagged(found)).toMatchObject([{ do: 'tag', tags: { ...own, ...tags } }]);
+  });
+
+  test('are fine beside others, and in any case of their keys, as IAM sees them', () => {
+    expect(tagged({ ...tags, other: 'x' })).toEqual([]);
+    expect(tagged({ team: 'payments', COST: '1' })).toEqual([]);
+  });
+
+  test('cannot change whose policy it is', () => {
+    const [create] = changes(wish([present('a')], { tags: { [tagKeys.operatorID]: 'x' } }), sight([]));
+    expect(create).toMatchObject({ tags: own });
+  });
+
+  test("do not record today's scope with a policy of another one", () => {
+    const found = shard(0, [arnOf('a'), arnOf('theirs')], { tags: { ...own, [tagKeys.scope]: 'ns:x' } });
+    expect(changes(wish([present('a')], { tags }), sight([found]))).toEqual([
+      { do: 'tag', policyARN: found.policyARN, tags },
+    ]);
+  });
+
+  test('are nothing to a policy that goes', () => {
+    const left = { state: 'absent', username: 'a', arns: [arnOf('a')] } as const;
+    const { done } = run(wish([left], { tags }), sight([shard(0, [arnOf('a')])]));
+    expect(doing(done)).not.toContain('tag');
+  });
+});
+
 describe('a policy written under another scope', () => {
   const other = { tags: tagsOf({ operatorID: 'op', roleARN }, 'ns:payments') };
   const observed = sight([shard(0, [arnOf('a'), arnOf('theirs')], other)]);

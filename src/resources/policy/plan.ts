@@ -3,8 +3,8 @@ import { Failure } from '../../reconcile/kernel/failure.ts';
 import type { Plan } from '../../reconcile/kernel/converge.ts';
 import { isAttachable, parseDbUserARN, parseRoleARN } from './arn.ts';
 import { documentSize } from './document.ts';
-import { shardARN, tagsOf } from './names.ts';
-import { hasTags, type Placement, place, type Seat } from './placement.ts';
+import { shardARN } from './names.ts';
+import { hasTags, type Placement, place, type Seat, tagsFor } from './placement.ts';
 import type { DesiredPolicy, ObservedPolicies, ObservedShard, PolicyChange } from './policy.ts';
 
 /**
@@ -67,7 +67,7 @@ function changesOf(
     const number = numbers[index];
     if (number === undefined) return;
     const policyARN = shardARN(desired, number);
-    giving.push({ do: 'create', number, policyARN, arns, tags: tagsOf(desired, desired.scope) });
+    giving.push({ do: 'create', number, policyARN, arns, tags: tagsFor(desired, { current: true }) });
     giving.push({ do: 'attach', policyARN, roleName });
   });
   return [...first, ...giving, ...moved, ...last];
@@ -85,7 +85,7 @@ function writes(desired: DesiredPolicy, observed: ObservedPolicies, seat: Seat):
   const { policyARN } = shard;
   const changes: PolicyChange[] = [];
   if (!hasTags(desired, seat)) {
-    changes.push({ do: 'tag', policyARN, tags: tagsOf(desired, desired.scope) });
+    changes.push({ do: 'tag', policyARN, tags: tagsFor(desired, seat) });
   }
   const added = without(arns, [...shard.arns, ...shard.released]);
   const removed = without(shard.arns, [...arns, ...released]);
