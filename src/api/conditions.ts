@@ -56,6 +56,10 @@ export const reasons = {
     means: 'Plan mode: what would be changed is told in status.plan, and nothing is written.',
     remedy: 'Review status.plan; set mode to Enforce on the user, its IamDatabase and the operator.',
   },
+  Expired: {
+    means: 'expirationTime has passed: the access has ended and the role is kept.',
+    remedy: 'Extend or remove spec.expirationTime, or delete the object.',
+  },
   Suspended: {
     means: 'spec.suspend is true: nothing is looked at or changed.',
     remedy: 'Set spec.suspend to false.',

@@ -133,6 +133,13 @@ export const userSchema = {
             },
           },
         },
+        expirationTime: {
+          description:
+            'When the access ends, to the second; the role is kept. May be extended at any time, also afterwards.',
+          type: 'string',
+          format: 'date-time',
+          maxLength: 64,
+        },
         deletionPolicy: {
           description:
             'What becomes of the access when this object is deleted. Delete: ended, and the role dropped. Disable: ended, and the role kept without login. Retain: nothing is changed, and nothing is kept up any more.',

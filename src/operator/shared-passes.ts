@@ -34,6 +34,7 @@ export function sharedPasses(options: {
     | 'disowned'
     | 'vetted'
     | 'losses'
+    | 'now'
     | 'arnsOf'
     | 'roots'
     | 'settings'

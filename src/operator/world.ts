@@ -61,6 +61,7 @@ export function createWorld(options: {
     disowned: known.disowned,
     vetted: known.vetted,
     losses: known.losses,
+    now,
     database: (name: string) => caches.databases.get(name),
     databases: () => caches.databases.list(),
     stateOf: (database: string) => known.states.get(database),
@@ -94,7 +95,6 @@ export function createWorld(options: {
   return {
     ...seen,
     ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
-    now,
     isComplete: () => caches.isSynced(),
     wakeDatabase: options.wakeDatabase,
     user: (key) => {

@@ -22,8 +22,11 @@ const standings = {
   contested: { state: 'contested', target: aTarget() },
 } satisfies Record<string, Standing>;
 
+const ending = (expirationTime: string) => begun(aUser({ spec: { expirationTime } }));
+
 const moded = (operator: 'Enforce' | 'Plan', database: 'Enforce' | 'Plan' = 'Enforce') => ({
   losses: new Map<string, Loss>(),
+  now: () => Date.parse('2026-03-01T00:00:00Z'),
   settings: { mode: operator },
   database: () => aDatabase({ spec: { mode: database } }),
 });
@@ -54,6 +57,29 @@ describe('what a user contributes to what it shares', () => {
     ['absent when it is not allowed to keep its access', deleted(retaining), 'refused', false, 'absent'],
     ['present while it is only to keep its access later', retaining, 'eligible', false, 'present'],
     ['absent when it leaves and its database is gone', deleted(old), 'unresolved', false, 'absent'],
+    ['absent at the second of its expiry', ending('2026-03-01T00:00:00Z'), 'eligible', false, 'absent'],
+    ['present the second before', ending('2026-03-01T00:00:01Z'), 'eligible', false, 'present'],
+    [
+      'unknown when its time is over and nothing can be seen',
+      ending('2026-01-01T00:00:00Z'),
+      'unresolved',
+      false,
+      'unknown',
+    ],
+    [
+      'unknown when its time is over while it is suspended',
+      ending('2026-01-01T00:00:00Z'),
+      'eligible',
+      true,
+      'unknown',
+    ],
+    [
+      'absent when it leaves after its time, whatever is to be kept',
+      deleted(begun(aUser({ spec: { deletionPolicy: 'Retain', expirationTime: '2026-01-01T00:00:00Z' } }))),
+      'eligible',
+      false,
+      'absent',
+    ],
     ['absent when it never began and is not allowed', fresh, 'refused', false, 'absent'],
     ['absent when it never began and is not allowed, though suspended', fresh, 'refused', true, 'absent'],
     ['absent when it never began and its database cannot be resolved', fresh, 'unresolved', false, 'absent'],

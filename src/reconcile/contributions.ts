@@ -1,6 +1,7 @@
 // What each user contributes to the things it shares with others: policies and trust bundles.
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { endingOf } from './ending.ts';
+import { isExpired } from './expiry.ts';
 import type { Loss } from './loss.ts';
 import { modeOf, type Moded } from './mode.ts';
 import { hasBegun, type Standing } from './standing.ts';
@@ -11,12 +12,14 @@ export type Stance = 'present' | 'absent' | 'unknown' | 'released';
 
 interface Judged extends Moded {
   readonly losses: ReadonlyMap<string, Loss>;
+  now(): number;
 }
 
 /**
  * A user that is leaving is absent, or released where its access is to outlive it; one that is eligible and has begun is
  * present. One that never began is absent too, unless it is about to begin: nothing of it can be there, and a stranger's
- * object must not hold on to what another leaves behind. One that lost its permission is absent once its grace is over.
+ * object must not hold on to what another leaves behind. One that lost its permission is absent once its grace is over,
+ * and one whose time is over at once.
  * Everything else (suspended, planned, not resolved, not allowed any
  * more, contested) is no evidence for anything.
  */
@@ -27,6 +30,7 @@ export function stanceOf(user: IamDatabaseUser, standing: Standing, view: Judged
     return endingOf(user, standing, view) === 'Retain' ? 'released' : 'absent';
   }
   if (modeOf(user, view) === 'Plan') return 'unknown';
+  if (standing.state !== 'unresolved' && isExpired(user, view.now())) return 'absent';
   if (standing.state === 'eligible') return 'present';
   const isLost = standing.state === 'refused' && view.losses.get(user.metadata.uid)?.verdict === 'ended';
   return isLost ? 'absent' : 'unknown';

@@ -13,7 +13,7 @@ export function transitionOf(before: readonly Condition[], after: readonly Condi
 }
 
 /** Not Ready, and as somebody wished it. */
-const meant: ReadonlySet<Condition['reason']> = new Set(['Planned']);
+const meant: ReadonlySet<Condition['reason']> = new Set(['Planned', 'Expired']);
 
 /** The event of a repair: something was changed for an object that was Ready and that nobody edited. */
 export function repairOf(

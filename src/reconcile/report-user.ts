@@ -2,6 +2,7 @@
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { UserStatus } from '../api/schema.ts';
 import { repairOf, transitionOf } from './events.ts';
+import { untilExpiry } from './expiry.ts';
 import type { Done } from './links.ts';
 import type { PoliciesDone } from './policy-links.ts';
 import { keyOf } from './names.ts';
@@ -97,11 +98,16 @@ function next(user: IamDatabaseUser, found: Findings, world: World): NextLook {
     resyncMs: (database?.spec.resync.intervalSeconds ?? 600) * 1000,
     failures,
     failedPasses,
-    others: [found.access?.againMs, found.atMs],
+    others: [found.access?.againMs, found.atMs, ...comingExpiry(user, world)],
     spread: spreadOf(user.metadata.uid),
     timeScale: world.settings.timeScale,
   });
 }
+
+const comingExpiry = (user: IamDatabaseUser, world: World): readonly number[] => {
+  const left = untilExpiry(user, world.now());
+  return left === undefined || left <= 0 ? [] : [left];
+};
 
 export async function reportSuspended(user: IamDatabaseUser, world: World): Promise<NextLook> {
   const by = user.spec.suspend ? 'spec.suspend' : `spec.suspend of IamDatabase ${user.spec.databaseRef.name}`;

@@ -2,6 +2,7 @@
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { isLossOfSight } from './database-state.ts';
 import { endAccess } from './end-access.ts';
+import { expire } from './expire.ts';
 import { convergeConnection, convergeRole, convergeTrustBundle, isSettled } from './links.ts';
 import { convergePolicies } from './policy-links.ts';
 import { keepPermission, losePermission } from './lose-permission.ts';
@@ -26,6 +27,10 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
   if (found.metadata.deletionTimestamp !== undefined) return await endAccess(found, world, signal);
 
   const standing = await standingWithMark(found, world, signal);
+  if (standing.state !== 'unresolved') {
+    const over = await expire(found, firstOf(standing, found), world, signal);
+    if (over !== undefined) return over;
+  }
   if (standing.state !== 'eligible') return await stop(found, standing, world, signal);
   keepPermission(found, world);
 
@@ -63,8 +68,8 @@ async function stop(
   const database = world.database(user.spec.databaseRef.name);
   const isLost = standing.state === 'refused' && standing.by === 'owner' && hasBegun(user);
   if (isLost && database !== undefined && modeOf(user, world) === 'Enforce') {
-    const first = links.filter(({ type }) => type === 'DatabaseResolved' || type === 'Allowed');
-    return await losePermission(user, database, { why: standing.failure, first }, world, signal);
+    const why = { why: standing.failure, first: firstOf(standing, user) };
+    return await losePermission(user, database, why, world, signal);
   }
   // What cannot be seen is neither lost nor kept.
   if (standing.state !== 'unresolved') keepPermission(user, world);
@@ -138,6 +143,9 @@ function linksOf(standing: Standing, user: IamDatabaseUser): readonly Link[] {
       return standing satisfies never;
   }
 }
+
+const firstOf = (standing: Standing, user: IamDatabaseUser): readonly Link[] =>
+  linksOf(standing, user).filter(({ type }) => type === 'DatabaseResolved' || type === 'Allowed');
 
 const resolved = (user: IamDatabaseUser) =>
   good('DatabaseResolved', 'Resolved', `IamDatabase ${user.spec.databaseRef.name} is resolved.`);

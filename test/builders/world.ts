@@ -181,6 +181,7 @@ export function aWorld(
     disowned,
     vetted,
     losses,
+    now: () => world.time,
     database: (name: string) => databases.get(name),
     databases: () => databases.list(),
     stateOf: (name: string) => known.get(name),
@@ -240,7 +241,6 @@ export function aWorld(
     synced: true,
     broken: {},
     resolved: aTarget(),
-    now: () => world.time,
     isComplete: () => world.synced,
     wakeDatabase: (name) => note(`event wake ${name}`),
     user: (key) => {

@@ -1,4 +1,5 @@
-// How access ends, or is left behind: the three deletion policies.
+// How access ends, or is left behind: at its time, and by the three deletion policies.
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { checkoutRole, userManifest } from '../stage/scene.ts';
 import { type Refusals, rule, startRefusals, usernameOf } from './refusals.ts';
@@ -16,6 +17,41 @@ const commentOf = async (username: string) => {
   );
   return rows[0]?.comment ?? undefined;
 };
+
+describe('expirationTime', () => {
+  it('ends the access within a second, sessions included, and extending it gives it back', async () => {
+    const at = new Date(Math.ceil(Date.now() / 1000) * 1000 + 4_000);
+    const user = userManifest('expiring', { expirationTime: at.toISOString().replace('.000', '') });
+    await t.scene.apply(user);
+    await t.expectServed(user);
+    const session = await sessionOf('payments_expiring');
+    const ended = new Promise((resolve) => session.once('end', () => resolve(Date.now())));
+    expect(Date.now()).toBeLessThan(at.getTime());
+    const late = Number(await ended) - at.getTime();
+    expect(late).toBeGreaterThanOrEqual(0);
+    expect(late).toBeLessThan(1_000);
+    await t.scene.untilCondition(user, 'Ready', 'False', 'Expired');
+    for (const type of ['Reconciling', 'Stalled'] as const) {
+      expect(await t.scene.condition(user, type)).toBeUndefined();
+    }
+    await expect(t.scene.login('payments_expiring')).rejects.toThrow(/authentication failed/);
+    expect(t.arnsOf('payments_expiring')).toEqual([]);
+    expect(await t.groupsOf('payments_expiring')).toEqual(['orders_readwrite']);
+
+    await t.scene.patch(user, { spec: { expirationTime: '2099-01-01T00:00:00Z' } });
+    await t.expectServed(user);
+    await t.remove(user);
+  });
+});
+
+/** A session of the user, straight to the server, as the gate would let it in. */
+async function sessionOf(username: string): Promise<Client> {
+  const { postgres } = t.stage.database;
+  const client = new Client({ ...postgres.superuser, user: username, password: '', database: 'orders' });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
 
 describe('deletionPolicy', () => {
   it('Disable: nobody gets in any more, the role and its groups stay, and the object that comes again has them', async () => {
