@@ -44,7 +44,6 @@ export function sharedPasses(options: {
   readonly policy: ReturnType<typeof policyResource>;
   readonly trustBundle: ReturnType<typeof trustBundleResource>;
   readonly deadlineMs: number;
-  now(): number;
 }): SharedPasses {
   const { caches, world, policy, trustBundle, deadlineMs } = options;
   const isPlanned = world.settings.mode === 'Plan';
@@ -52,7 +51,7 @@ export function sharedPasses(options: {
   const isComplete = () => caches.isSynced() && !isPlanned;
 
   const windowMs = detachmentWindowMs * world.settings.timeScale;
-  const detachments = createDetachments({ windowMs, now: options.now });
+  const detachments = createDetachments({ windowMs, now: world.now });
 
   const usersOf = usersByRole(caches.users, caches.serviceAccounts, world);
 

@@ -94,7 +94,7 @@ export function createWorld(options: {
 
   return {
     ...seen,
-    ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs, now }),
+    ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
     isComplete: () => caches.isSynced(),
     wakeDatabase: options.wakeDatabase,
     user: (key) => {

@@ -226,7 +226,6 @@ export function aWorld(
       policy: policies.resource,
       trustBundle: bundleResource(configMaps),
       deadlineMs: 5_000,
-      now: () => world.time,
     }),
     calls,
     effects: () => calls.filter((call) => !/^(observe|fetch|read|prove|event|ended)/.test(call)),
