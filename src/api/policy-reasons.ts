@@ -19,6 +19,12 @@ export const policyReasons = {
       'Somebody else keeps the policies (spec.policy.delivery Document or None); the proof tells whether they do.',
     remedy: 'Attach the document of the ConfigMap <user>-policy to each role in status.principals.',
   },
+  DetachedByOthers: {
+    means:
+      'Somebody detached the policy from the IAM role three times within an hour; the operator attaches it no more.',
+    remedy:
+      "Take the role's attachments out of the other tool's hands (in Terraform managed_policy_arns and aws_iam_role_policy_attachments_exclusive), or use spec.policy.delivery Document; then set the annotation iamdb.dev/reconcile-requested-at.",
+  },
   RoleNotAttachable: {
     means: 'Policies cannot be attached to this role (service-linked or AWSReservedSSO).',
     remedy: 'Name a role of your own.',

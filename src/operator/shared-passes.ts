@@ -4,6 +4,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { systemClock } from '../controller/clock.ts';
 import { coalesce } from '../controller/coalesce.ts';
 import { stanceOf } from '../reconcile/contributions.ts';
+import { createDetachments, detachmentWindowMs } from '../reconcile/detachments.ts';
 import { converge } from '../reconcile/kernel/converge.ts';
 import { asFailure } from '../reconcile/kernel/failure.ts';
 import { preview } from '../reconcile/kernel/preview.ts';
@@ -21,7 +22,7 @@ import { usersByRole } from './users-by-role.ts';
 export interface SharedPasses
   extends Pick<
     World,
-    'convergePolicy' | 'convergeBundle' | 'previewPolicy' | 'previewBundle' | 'isBundleShared'
+    'convergePolicy' | 'forgive' | 'convergeBundle' | 'previewPolicy' | 'previewBundle' | 'isBundleShared'
   > {}
 
 export function sharedPasses(options: {
@@ -49,6 +50,9 @@ export function sharedPasses(options: {
   // An operator in plan mode removes nothing: everything of users that stay is unknown, and what has no user stays as well.
   const isComplete = () => caches.isSynced() && !isPlanned;
 
+  const windowMs = detachmentWindowMs * world.settings.timeScale;
+  const detachments = createDetachments({ windowMs, now: world.now });
+
   const usersOf = usersByRole(caches.users, caches.serviceAccounts, world);
 
   const policyOf = (roleARN: string): DesiredPolicy => ({
@@ -57,6 +61,7 @@ export function sharedPasses(options: {
     scope: world.scope(),
     contributions: contributionsTo(roleARN),
     tags: tagsFor(roleARN),
+    contested: detachments.contested(roleARN),
     resourceIDs: world.resourceIDs(),
     complete: isComplete(),
   });
@@ -112,8 +117,12 @@ export function sharedPasses(options: {
   };
 
   const policies = coalesce({
-    run: (roleARN, signal) =>
-      converge(isPlanned ? onlyReleasing(policy) : policy, policyOf(roleARN), 'Enforce', signal),
+    run: async (roleARN, signal) => {
+      const resource = isPlanned ? onlyReleasing(policy) : policy;
+      const outcome = await converge(resource, policyOf(roleARN), 'Enforce', signal);
+      detachments.note(roleARN, outcome);
+      return outcome;
+    },
     deadlineMs,
     clock: systemClock,
   });
@@ -210,6 +219,7 @@ export function sharedPasses(options: {
     previewPolicy,
     previewBundle,
     convergePolicy: policies,
+    forgive: detachments.forgive,
     convergeBundle: (namespace, name, signal) => bundles(`${namespace}/${name}`, signal),
     isBundleShared: ({ metadata }, name) =>
       caches.users

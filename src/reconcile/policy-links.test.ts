@@ -63,6 +63,15 @@ describe('policies that somebody else keeps', () => {
     expect(document(world)).toBeUndefined();
   });
 
+  it('of the operator hold a deletion up where IAM denies it their end', async () => {
+    const world = await settled('Managed');
+    world.policies.broken.set('*', refused);
+    world.put(deleted(world.stored()));
+    await pass(world);
+    expect(condition(world, 'Ready')).toBe('False AccessDenied');
+    expect(world.user('payments/checkout')).toBeDefined();
+  });
+
   it('hold Ready back when the proof says that they do not let the user in', async () => {
     const world = aWorld();
     world.verdicts = [{ status: 'False', reason: 'TokenRefused', message: 'Refused.' }];

@@ -11,7 +11,7 @@ import { type Preview, preview } from './kernel/preview.ts';
 import { declared, done, type Done, isSettled } from './links.ts';
 import { policyDocumentName } from './names.ts';
 import type { Eligible } from './standing.ts';
-import { failed, good, type Link, waiting } from './status.ts';
+import { failed, good, isAskedFor, type Link, waiting } from './status.ts';
 import type { World } from './world.ts';
 
 export interface PoliciesDone extends Done {
@@ -30,6 +30,9 @@ export async function convergePolicies(
   signal: AbortSignal,
 ): Promise<PoliciesDone> {
   const { delivery } = standing.database.spec.policy;
+  if (isAskedFor(user) || user.status?.observedGeneration !== user.metadata.generation) {
+    for (const { roleARN } of standing.principals.resolved) world.forgive(roleARN);
+  }
   const kept = await convergeManaged(user, standing, role, world, signal);
   switch (delivery) {
     case 'Managed':

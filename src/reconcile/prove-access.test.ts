@@ -331,6 +331,13 @@ describe('after a restart', () => {
       (world) => world.put({ ...world.stored(), status: { ...world.stored().status, resourceARNs: ['x'] } }),
     ],
     [
+      'of another principal',
+      (world) => {
+        const principals = [{ roleARN: `${roleARN}-2`, source: 'Spec' }] as const;
+        world.put({ ...world.stored(), status: { ...world.stored().status, principals } });
+      },
+    ],
+    [
       'without its time',
       (world) => {
         const { lastVerificationTime: _, ...status } = world.stored().status ?? {};

@@ -7,7 +7,7 @@ import { spreadOf } from './next-look.ts';
 import type { AccessPrincipal } from '../resources/access/verdict.ts';
 import type { Principal } from './principals.ts';
 import type { Eligible } from './standing.ts';
-import { handledOf, type Link } from './status.ts';
+import { isAskedFor, type Link } from './status.ts';
 import type { Proof, World } from './world.ts';
 
 export interface AccessDone {
@@ -178,10 +178,6 @@ const stillHolds = (
 
 const placeOf = ({ target, database: { spec } }: Eligible) =>
   JSON.stringify([target.endpoint, target.port, spec.database, spec.connectTo]);
-
-/** A person who asks for a pass wants to know whether it works now. */
-const isAskedFor = ({ metadata, status }: IamDatabaseUser) =>
-  handledOf(metadata).lastHandledReconcileAt !== status?.lastHandledReconcileAt;
 
 function linkOf({ verdict }: Proof): Link {
   const { status, reason, message, retryAfterMs, failure } = verdict;

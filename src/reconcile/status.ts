@@ -144,6 +144,12 @@ export const handledOf = (metadata: Metadata) => {
   return asked === undefined ? {} : { lastHandledReconcileAt: asked.slice(0, 128).toWellFormed() };
 };
 
+/** A person who asks for a pass wants to know whether it works now. */
+export const isAskedFor = (object: {
+  readonly metadata: Metadata;
+  readonly status?: { readonly lastHandledReconcileAt?: string };
+}) => handledOf(object.metadata).lastHandledReconcileAt !== object.status?.lastHandledReconcileAt;
+
 /** Whether two statuses say the same, so that nothing has to be written. Key order does not matter. */
 export function sameStatus(a: unknown, b: unknown): boolean {
   return canonical(a) === canonical(b);

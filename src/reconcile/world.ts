@@ -100,6 +100,8 @@ export interface World extends View {
   /** Forgets what is remembered of a user that is gone. */
   forget(user: IamDatabaseUser): void;
 
+  /** Tries again to attach what others detached. */
+  forgive(roleARN: string): void;
   /** One pass over all policies of ours for an IAM role, begun after the call; shared by all who wait. */
   convergePolicy(roleARN: string, signal: AbortSignal): Promise<Outcome<ObservedPolicies, PolicyChange>>;
   /** The same for a trust bundle. */

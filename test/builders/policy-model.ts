@@ -23,6 +23,7 @@ export interface PolicyModel {
   tags(roleARN: string): Readonly<Record<string, string>>;
   /** Somebody else's hand. */
   detachAll(roleARN: string): void;
+  attachAll(roleARN: string): void;
   deleteAll(roleARN: string): void;
   /** IAM roles whose policies hold that user name. */
   rolesHolding(username: string): readonly string[];
@@ -104,6 +105,12 @@ export function policyModel(note: (call: string) => void): PolicyModel {
       ),
     deleteAll: (roleARN) => {
       shards.delete(roleARN);
+    },
+    attachAll: (roleARN) => {
+      shards.set(
+        roleARN,
+        of(roleARN).map((shard) => ({ ...shard, attached: true })),
+      );
     },
     detachAll: (roleARN) => {
       shards.set(

@@ -293,6 +293,36 @@ describe('what is let go', () => {
   });
 });
 
+describe('a policy that somebody else detaches again and again', () => {
+  const contested = new Set([shard(0, []).policyARN]);
+  const detached = shard(0, [arnOf('a')], { attached: false });
+
+  test('is attached no more, and it is said who may do that', () => {
+    const desired = wish([present('a')], { contested });
+    expect(refusal(desired, sight([detached]))).toBe('DetachedByOthers');
+    const plan = planPolicy(desired, sight([detached]));
+    expect('refused' in plan && plan.refused.message).toContain('DetachRolePolicy in CloudTrail');
+  });
+
+  test('does not keep the others of the role from what they need', () => {
+    const other = shard(1, [arnOf('b')], { attached: false });
+    const desired = wish([present('a'), present('b')], { contested });
+    expect(doing(changes(desired, sight([detached, other])))).toEqual(['attach']);
+  });
+
+  test('is fine once it is attached, and loses who leaves all the same', () => {
+    const attached = { ...detached, attached: true };
+    expect(changes(wish([present('a')], { contested }), sight([attached]))).toEqual([]);
+    const left = { state: 'absent', username: 'a', arns: [arnOf('a')] } as const;
+    expect(doing(changes(wish([left], { contested }), sight([detached])))).toEqual(['delete']);
+  });
+
+  test('is another matter than a role that does not exist', () => {
+    const gone = sight([detached], { role: { exists: false } });
+    expect(refusal(wish([present('a')], { contested }), gone)).toBe('RoleNotFound');
+  });
+});
+
 describe('tags that the owners want', () => {
   const tags = { Team: 'payments', cost: '1' };
   const own = tagsOf({ operatorID: 'op', roleARN }, 'all');

@@ -28,6 +28,8 @@ export function planPolicy(desired: DesiredPolicy, observed: ObservedPolicies): 
   if (changes.length > 0) return changes;
   if (placement.unplaced.length === 0 && !placement.seats.some(isDetached)) return [];
   if (barrier !== undefined) return { refused: barrier };
+  const contested = placement.seats.find((seat) => isDetached(seat) && isContested(desired, seat));
+  if (contested !== undefined) return { refused: detachedByOthers(desired, contested) };
   const isNameTaken = placement.unplaced.length > 0 && numbers.length === room;
   return { refused: isNameTaken ? foreignPolicy(observed) : tooManyAttached(desired, observed) };
 }
@@ -55,7 +57,7 @@ function changesOf(
     const { shard } = seat;
     if (seat.arns.length + seat.released.length > 0) {
       phase.push(...writes(desired, observed, seat));
-      if (isDetached(seat) && free-- >= 1)
+      if (isDetached(seat) && !isContested(desired, seat) && free-- >= 1)
         giving.push({ do: 'attach', policyARN: shard.policyARN, roleName });
       last.push(...shard.others.map((entity) => detach(shard, entity)));
     } else if (desired.complete) {
@@ -154,6 +156,9 @@ function attachmentSlots({ role, quotas }: ObservedPolicies): number {
   return Math.max(0, quotas.attachedPerRole - role.attachedPolicies);
 }
 
+const isContested = ({ contested }: DesiredPolicy, { shard }: Seat): boolean =>
+  contested?.has(shard.policyARN) === true;
+
 const isDetached = ({ shard, arns }: Seat): boolean => arns.length > 0 && !shard.attached;
 
 function without(arns: readonly string[], others: readonly string[]): readonly string[] {
@@ -206,5 +211,13 @@ function tooManyAttached({ roleARN }: DesiredPolicy, { role, quotas }: ObservedP
     'invalid',
     'QuotaExceeded',
     `${roleARN} has ${used} of at most ${quotas.attachedPerRole ?? 0} managed policies attached and needs another. Raise the IAM quota "Managed policies attached to an IAM role", or spread users over more roles.`,
+  );
+}
+
+function detachedByOthers({ roleARN }: DesiredPolicy, { shard }: Seat): Failure {
+  return new Failure(
+    'conflict',
+    'DetachedByOthers',
+    `Somebody detaches ${shard.policyARN} from ${parseRoleARN(roleARN).name} again and again, so the operator has stopped attaching it. Look for DetachRolePolicy in CloudTrail; Terraform does it by managed_policy_arns or aws_iam_role_policy_attachments_exclusive on that role. Then ask for another try: set the annotation iamdb.dev/reconcile-requested-at.`,
   );
 }

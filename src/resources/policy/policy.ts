@@ -32,6 +32,8 @@ export interface DesiredPolicy {
   readonly contributions: readonly Contribution[];
   /** Resource ids of the databases that are resolved: a user that is unknown and lives elsewhere does not keep ARNs on them. */
   readonly resourceIDs: ReadonlySet<string>;
+  /** Policies that somebody else detached again and again: they are not attached any more. */
+  readonly contested?: ReadonlySet<string>;
   /** What the owners of the databases want each policy to be tagged with, besides our own marks. */
   readonly tags?: Tags;
   /** False while the view of the objects may be partial: then nothing is removed. */
