@@ -177,6 +177,10 @@ export const reasons = {
     means: 'A group in memberOf is, or reaches, a powerful role.',
     remedy: 'Remove it from memberOf; such roles are never granted.',
   },
+  SettingInvalid: {
+    means: 'PostgreSQL does not accept a value in settings.',
+    remedy: 'Mend the setting that the message names.',
+  },
   DatabaseNameNotFound: {
     means: 'A database in connectDatabases does not exist on the server.',
     remedy: 'CREATE DATABASE <name>; or mend connectDatabases.',

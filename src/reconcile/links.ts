@@ -102,9 +102,15 @@ function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): D
     literallyAllowedGroups: standing.permission.literallyAllowedGroups,
     connectionLimit: spec.connectionLimit,
     connectDatabases: spec.connectDatabases ?? [standing.database.spec.database],
+    settings: definedIn(spec.settings),
     reservedUsernames: standing.reservedUsernames,
   };
 }
+
+const definedIn = (settings: IamDatabaseUser['spec']['settings']): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 
 export async function convergeTrustBundle(
   user: IamDatabaseUser,

@@ -54,6 +54,7 @@ export const wish = (username: string, changes: Wish = {}): PresentRole => ({
   literallyAllowedGroups: [],
   connectionLimit: -1,
   connectDatabases: ['orders'],
+  settings: {},
   reservedUsernames: [],
   ...changes,
   owner: { ...owner, ...changes.owner },

@@ -2,6 +2,7 @@
 import { formatMark } from './mark.ts';
 import { identifier, literal } from './quote.ts';
 import type { RoleChange } from './role.ts';
+import { valueSQL } from './settings.ts';
 
 /** In the order in which they run; around them come locks, checks and the guard, which change nothing. */
 export function sqlOf(change: RoleChange, username: string): readonly string[] {
@@ -17,6 +18,12 @@ export function sqlOf(change: RoleChange, username: string): readonly string[] {
       return [`ALTER ROLE ${user} LOGIN`];
     case 'limit connections':
       return [`ALTER ROLE ${user} CONNECTION LIMIT ${Math.trunc(change.limit)}`];
+    case 'set': {
+      const { setting, value } = change;
+      return [`ALTER ROLE ${user} SET ${identifier(setting)} = ${valueSQL(setting, value)}`];
+    }
+    case 'reset':
+      return [`ALTER ROLE ${user} RESET ${identifier(change.setting)}`];
     case 'grant rds_iam':
       return [`GRANT rds_iam TO ${user}`];
     case 'grant group':

@@ -5,6 +5,7 @@ import type { DesiredRole, GroupFacts, Membership, ObservedRole } from './role.t
 import type { Question } from './server.ts';
 import { byNameOnly, never, preparePowerCheck } from './power.ts';
 import { literal } from './quote.ts';
+import { settingsIn } from './settings.ts';
 
 /** What one wish asks the server about. */
 export interface RoleQuestion {
@@ -93,6 +94,9 @@ SELECT f.n::integer AS n, json_build_object(
     'memberships', COALESCE(m.list, '[]'),
     'rdsIam', json_build_object('ours', COALESCE(m.iam_ours, false), 'others', COALESCE(m.iam_others, false),
       'indirect', COALESCE(m.iam_indirect, false)),
+    'settings', COALESCE((
+      SELECT to_json(s.setconfig) FROM pg_db_role_setting s WHERE s.setdatabase = 0 AND s.setrole = f.oid
+    ), '[]'),
     'connectGrants', COALESCE(c.by_role -> f.oid::text, '[]'),
     'passwordLoginsThatReachIt', COALESCE((
       WITH RECURSIVE down AS (
@@ -159,7 +163,8 @@ type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
 interface Answer extends Omit<ObservedRole, 'role' | 'groups'> {
   readonly groups: readonly (Omit<GroupFacts, 'power'> & Nullable<Pick<GroupFacts, 'power'>>)[];
   readonly role:
-    | (Omit<NonNullable<ObservedRole['role']>, 'comment' | 'mark' | 'heldBy' | 'memberships'> & {
+    | (Omit<NonNullable<ObservedRole['role']>, 'comment' | 'mark' | 'heldBy' | 'memberships' | 'settings'> & {
+        readonly settings: readonly string[];
         readonly comment: string | null;
         readonly memberships: readonly Membership[];
       })
@@ -175,6 +180,15 @@ export function roleIn(answer: unknown): ObservedRole {
   return {
     ...rest,
     groups: groups.map(({ group, exists, power }) => ({ group, exists, power: power ?? noPower })),
-    role: role === null ? undefined : { ...role, comment, mark: parseMark(comment), heldBy: undefined },
+    role:
+      role === null
+        ? undefined
+        : {
+            ...role,
+            comment,
+            mark: parseMark(comment),
+            settings: settingsIn(role.settings),
+            heldBy: undefined,
+          },
   };
 }

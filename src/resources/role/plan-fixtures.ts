@@ -20,6 +20,7 @@ export const present: PresentRole = {
   literallyAllowedGroups: [],
   connectionLimit: 5,
   connectDatabases: ['orders'],
+  settings: {},
   reservedUsernames: ['other_admin'],
 };
 export const absent: DesiredRole = { ensure: 'absent', username: 'checkout', owner };

@@ -13,6 +13,7 @@ import type {
   PresentRole,
   RoleChange,
 } from './role.ts';
+import { isSameValue, type Settings } from './settings.ts';
 
 /**
  * Wished for: the role as declared, or no role of ours, or one that is ours no more or not to be used. What others granted is never revoked, and a role that is not
@@ -102,7 +103,8 @@ function create(desired: PresentRole, observed: ObservedRole): readonly RoleChan
   const databases = missingConnects(desired, observed, groups);
   return [
     { do: 'create', connectionLimit: desired.connectionLimit },
-    { do: 'mark', mark: markOf(desired.owner, groups, databases) },
+    { do: 'mark', mark: markOf(desired.owner, groups, databases, Object.keys(desired.settings)) },
+    ...setsOf(desired, {}),
     { do: 'grant rds_iam' },
     ...groups.map((group): RoleChange => ({ do: 'grant group', group })),
     ...databases.map((database): RoleChange => ({ do: 'grant connect', database })),
@@ -120,12 +122,18 @@ function repair(desired: PresentRole, role: ExistingRole, observed: ObservedRole
     desired.owner,
     [...ours.filter((group) => !revoked.includes(group)), ...granted],
     [...ourConnects.filter((database) => !revokedConnects.includes(database)), ...connects],
+    Object.keys(desired.settings),
   );
+  // Gone already is as good as reset.
+  const resets =
+    role.mark?.settings.filter((name) => name in role.settings && !(name in desired.settings)) ?? [];
   const { connectionLimit: limit } = desired;
   return [
     ...(isSameMark(role.mark, mark) ? [] : [{ do: 'mark', mark } as const]),
     ...(role.login ? [] : [{ do: 'allow login' } as const]),
     ...(role.connectionLimit === limit ? [] : [{ do: 'limit connections', limit } as const]),
+    ...setsOf(desired, role.settings),
+    ...resets.map((setting): RoleChange => ({ do: 'reset', setting })),
     ...(isDirectMember(role) ? [] : [{ do: 'grant rds_iam' } as const]),
     ...granted.map((group): RoleChange => ({ do: 'grant group', group })),
     ...connects.map((database): RoleChange => ({ do: 'grant connect', database })),
@@ -133,6 +141,13 @@ function repair(desired: PresentRole, role: ExistingRole, observed: ObservedRole
     ...revokedConnects.map((database): RoleChange => ({ do: 'revoke connect', database })),
   ];
 }
+
+/** What is not as wished, whoever set it. */
+const setsOf = ({ settings }: PresentRole, found: Settings): readonly RoleChange[] =>
+  Object.entries(settings)
+    .filter(([name, value]) => !isSameValue(name, value, found[name]))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([setting, value]) => ({ do: 'set', setting, value }));
 
 /** Databases without CONNECT, but for those that the groups about to be granted bring. */
 function missingConnects(
@@ -156,7 +171,8 @@ function planAbsent(desired: AbsentRole, observed: ObservedRole): readonly RoleC
   const { mark } = role;
   const groups = ourMemberships(role, observed).map(({ group }) => group);
   const databases = mark.databases.filter((database) => role.connectGrants.includes(database));
-  const empty = markOf(desired.owner, [], []);
+  // Settings go with the role, and harm nobody on one that is kept.
+  const empty = markOf(desired.owner, [], [], mark.settings);
   // Then everything before was tried as well.
   const isHeld = role.heldBy !== undefined;
   const isWithdrawn = mark.groups.length === 0 && mark.databases.length === 0;

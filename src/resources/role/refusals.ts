@@ -68,6 +68,13 @@ export const refusals = {
         : `Group "${shown(group)}" is or reaches ${list(powerful)}, which is never granted this way. Remove it from memberOf.`,
     ),
 
+  settingInvalid: (setting: string) =>
+    new Failure(
+      'invalid',
+      'SettingInvalid',
+      `PostgreSQL does not accept the value of settings.${shown(setting)}. Nothing was changed.`,
+    ),
+
   databaseNameNotFound: (database: string) =>
     new Failure(
       'missing',

@@ -1,5 +1,6 @@
 // What a database role should be, what it is, and the changes that lead from the one to the other.
 import type { Mark } from './mark.ts';
+import type { Settings } from './settings.ts';
 
 /** The IamDatabaseUser that a role belongs to, and by whose hand. */
 export interface RoleOwner {
@@ -23,6 +24,8 @@ export interface PresentRole {
   /** -1 is no limit. */
   readonly connectionLimit: number;
   readonly connectDatabases: readonly string[];
+  /** Settings of the role, for all databases. */
+  readonly settings: Settings;
   /** The admins of every IamDatabase on this server. */
   readonly reservedUsernames: readonly string[];
 }
@@ -61,6 +64,8 @@ export interface ExistingRole {
   readonly rdsIam: RdsIam;
   /** Databases on which CONNECT is granted to this very role, by whomever. */
   readonly connectGrants: readonly string[];
+  /** Its settings for all databases, whoever made them. */
+  readonly settings: Settings;
   /** Roles that log in by password today and reach this role: rds_iam on it would end that. The admin is not among them. */
   readonly passwordLoginsThatReachIt: readonly string[];
   /** Counted only while access is being ended. */
@@ -117,6 +122,8 @@ export type RoleChange =
   | { readonly do: 'release'; readonly comment: string }
   | { readonly do: 'allow login' }
   | { readonly do: 'limit connections'; readonly limit: number }
+  | { readonly do: 'set'; readonly setting: string; readonly value: string }
+  | { readonly do: 'reset'; readonly setting: string }
   | { readonly do: 'grant rds_iam' }
   | { readonly do: 'grant group'; readonly group: string }
   /** `ifPossible`: where the role ends, a right that the admin lost must not hold that up. */
@@ -140,6 +147,8 @@ export function gives(change: RoleChange): boolean {
     case 'release':
     case 'allow login':
     case 'limit connections':
+    case 'set':
+    case 'reset':
     case 'revoke group':
     case 'revoke connect':
     case 'end access':

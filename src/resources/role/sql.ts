@@ -14,6 +14,7 @@ export type Needs =
   /** Checks of our own, which fail by a division by zero. */
   | { readonly needs: 'an ordinary group' }
   | { readonly needs: 'the admin to keep its login' }
+  | { readonly needs: 'a valid setting'; readonly setting: string }
   | { readonly needs: 'end sessions' };
 
 export type Statement = Needs & { readonly sql: string };
@@ -106,7 +107,10 @@ function statements(change: RoleChange, username: string, named: readonly string
       return [];
     case 'allow login':
     case 'limit connections':
+    case 'reset':
       return [administer(sql)];
+    case 'set':
+      return [{ needs: 'a valid setting', setting: change.setting, sql }];
     case 'grant rds_iam':
       return [{ needs: 'grant', group: 'rds_iam', sql }];
     case 'grant group': {
