@@ -100,6 +100,7 @@ function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): D
     ),
     memberOf: spec.memberOf,
     literallyAllowedGroups: standing.permission.literallyAllowedGroups,
+    adopt: standing.permission.mayAdopt,
     connectionLimit: spec.connectionLimit,
     connectDatabases: spec.connectDatabases ?? [standing.database.spec.database],
     settings: definedIn(spec.settings),

@@ -52,6 +52,7 @@ export const wish = (username: string, changes: Wish = {}): PresentRole => ({
   username,
   memberOf: ['orders_readwrite'],
   literallyAllowedGroups: [],
+  adopt: false,
   connectionLimit: -1,
   connectDatabases: ['orders'],
   settings: {},

@@ -10,6 +10,8 @@ export function sqlOf(change: RoleChange, username: string): readonly string[] {
   switch (change.do) {
     case 'create':
       return [`CREATE ROLE ${user} LOGIN CONNECTION LIMIT ${Math.trunc(change.connectionLimit)}`];
+    case 'adopt':
+      return [];
     case 'mark':
       return [`COMMENT ON ROLE ${user} IS ${literal(formatMark(change.mark))}`];
     case 'release':
@@ -47,4 +49,8 @@ export function sqlOf(change: RoleChange, username: string): readonly string[] {
 }
 
 export const describeRole = (change: RoleChange, { username }: { readonly username: string }) =>
-  sqlOf(change, username).map((sql) => `SQL: ${sql};`);
+  change.do === 'adopt'
+    ? [
+        `Role ${identifier(username)} exists and is taken over: it has ${change.sessions} session(s) now, and no login by password afterwards.`,
+      ]
+    : sqlOf(change, username).map((sql) => `SQL: ${sql};`);

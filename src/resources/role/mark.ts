@@ -36,6 +36,10 @@ export function formatMark(mark: Mark): string {
   return `Kept by iamdb-operator for IamDatabaseUser ${mark.namespace}/${mark.name}; this comment is how it knows its own: ${json}`;
 }
 
+/** Whether somebody's mark stands there, though perhaps one that this version cannot read. */
+export const looksMarked = (comment: string | undefined): boolean =>
+  comment?.startsWith('Kept by iamdb-operator for ') === true;
+
 /** What stands in the place of the mark of a role that was let go. */
 export const releasedComment = ({ operatorID, namespace, name }: RoleOwner): string =>
   `released by iamdb-operator ${operatorID}: was kept for IamDatabaseUser ${namespace}/${name}; nothing keeps this role any more`;

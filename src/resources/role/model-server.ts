@@ -15,6 +15,8 @@ export interface ModelRole {
   /** A grantee's right counts once, whoever gave it: owners and those with GRANT OPTION leave entries of their own. */
   readonly connects: ReadonlyMap<string, Granted>;
   readonly sessions: number;
+  readonly powerful: boolean;
+  readonly administrable: boolean;
   readonly settings: Settings;
   readonly reachedBy: readonly string[];
 }
@@ -61,6 +63,8 @@ export function observe({ version, role, ...server }: ModelServer, desired: Desi
       connectionLimit: role.limit,
       comment: role.comment,
       mark: parseMark(role.comment),
+      powerful: role.powerful,
+      administrable: role.administrable,
       memberships: [...role.groups].flatMap(([group, by]) =>
         [...by].map((grantor) => ({
           group,
@@ -72,12 +76,13 @@ export function observe({ version, role, ...server }: ModelServer, desired: Desi
       rdsIam: {
         ours: role.iam.has('us') || (version < 160_000 && role.iam.size > 0),
         others: version >= 160_000 && role.iam.has('person'),
+        foreign: role.iam.has('person'),
         indirect: false,
       },
       settings: role.settings,
       connectGrants: [...role.connects].flatMap(([database, by]) => (by.size > 0 ? [database] : [])),
       passwordLoginsThatReachIt: role.reachedBy,
-      sessions: desired.ensure === 'present' ? 0 : role.sessions,
+      sessions: desired.ensure === 'present' && !desired.adopt ? 0 : role.sessions,
       heldBy: server.heldBy,
     },
   };
@@ -104,6 +109,8 @@ function applyChange(server: ModelServer, change: RoleChange): ModelServer {
     role: { ...role, ...changes },
   });
   switch (change.do) {
+    case 'adopt':
+      return server;
     case 'mark':
       return changed({ comment: formatMark(change.mark) });
     case 'release':
@@ -163,6 +170,8 @@ export const blank: ModelRole = {
   groups: new Map(),
   connects: new Map(),
   sessions: 0,
+  powerful: false,
+  administrable: true,
   settings: {},
   reachedBy: [],
 };

@@ -18,6 +18,7 @@ export const present: PresentRole = {
   owner,
   memberOf: ['writers'],
   literallyAllowedGroups: [],
+  adopt: false,
   connectionLimit: 5,
   connectDatabases: ['orders'],
   settings: {},

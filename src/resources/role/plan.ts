@@ -1,7 +1,7 @@
 // The decision what to change about a role, and in which order.
 import { whyNotUsername } from '../../api/username.ts';
 import type { Plan } from '../../reconcile/kernel/converge.ts';
-import { formatMark, markOf, mayEnd, mayKeep, type Mark, releasedComment } from './mark.ts';
+import { formatMark, looksMarked, markOf, mayEnd, mayKeep, type Mark, releasedComment } from './mark.ts';
 import { refusals, type Refused } from './refusals.ts';
 import type {
   AbsentRole,
@@ -37,16 +37,30 @@ export function planRole(desired: DesiredRole, observed: ObservedRole): Plan<Rol
 
 function planPresent(desired: PresentRole, observed: ObservedRole): Plan<RoleChange> {
   const { role } = observed;
-  const unfit = judgeName(desired, observed);
-  if (unfit !== undefined) return { refused: unfit };
+  const unnamable = judgeName(desired, observed);
+  if (unnamable !== undefined) return { refused: unnamable };
   if (role !== undefined && !mayKeep(desired.owner, role.mark)) {
-    return { refused: refusals.notOurs(desired, role.mark) };
+    const unfit = judgeAdoption(desired, role, observed);
+    if (unfit !== undefined) return { refused: unfit };
   }
   const dangerous = role === undefined ? [] : takeBackPower(desired, role, observed);
   if (dangerous.length > 0) return dangerous;
   const impossible = judgeWish(desired, observed);
   if (impossible !== undefined) return { refused: impossible };
   return role === undefined ? create(desired, observed) : repair(desired, role, observed);
+}
+
+/** Who takes a role over has to be able to end its access again, and gives nobody more than was allowed. */
+function judgeAdoption(desired: PresentRole, role: ExistingRole, observed: ObservedRole): Refused {
+  const { username } = desired;
+  if (role.mark !== undefined || !desired.adopt || looksMarked(role.comment)) {
+    return refusals.notOurs(desired, role.mark);
+  }
+  if (!role.administrable) return refusals.notAdministrable(observed.admin, username);
+  const powerful = role.memberships.flatMap(({ group, power }) => forbidden(group, power, desired));
+  if (role.powerful) return refusals.powerfulRole(username);
+  if (powerful.length > 0) return refusals.roleReaches(username, powerful);
+  return role.rdsIam.foreign || role.rdsIam.indirect ? refusals.foreignRdsIam(username) : undefined;
 }
 
 function judgeName(desired: PresentRole, observed: ObservedRole): Refused {
@@ -129,6 +143,7 @@ function repair(desired: PresentRole, role: ExistingRole, observed: ObservedRole
     role.mark?.settings.filter((name) => name in role.settings && !(name in desired.settings)) ?? [];
   const { connectionLimit: limit } = desired;
   return [
+    ...(role.mark === undefined ? [{ do: 'adopt', sessions: role.sessions } as const] : []),
     ...(isSameMark(role.mark, mark) ? [] : [{ do: 'mark', mark } as const]),
     ...(role.login ? [] : [{ do: 'allow login' } as const]),
     ...(role.connectionLimit === limit ? [] : [{ do: 'limit connections', limit } as const]),

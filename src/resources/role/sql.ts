@@ -47,11 +47,11 @@ function lock(what: 'role' | 'database', name: string): Statement {
 }
 
 /** Raises unless the role still carries the comment that the plan was made upon: somebody else may have been quicker. */
-function fence(username: string, comment: string): Statement {
+function fence(username: string, comment: string | null): Statement {
   return free(
     plpgsql(`BEGIN
       IF (SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = ${literal(username)})
-        IS DISTINCT FROM ${literal(comment)}
+        IS DISTINCT FROM ${comment === null ? 'NULL' : literal(comment)}
       THEN RAISE EXCEPTION 'the role changed' USING ERRCODE = '${ownStates.changed}'; END IF;
     END`),
   );
@@ -61,8 +61,8 @@ export interface Fenced {
   readonly username: string;
   /** Groups that may own something or be a `pg_*`, as the owner of the database names them. */
   readonly named?: readonly string[];
-  /** As observed; undefined where the role is to be created. */
-  readonly comment: string | undefined;
+  /** As observed, null for none; undefined where the role is to be created. */
+  readonly comment: string | null | undefined;
 }
 
 /**
@@ -102,6 +102,7 @@ function statements(change: RoleChange, username: string, named: readonly string
     case 'create':
       return [{ needs: 'create roles', sql }];
     // The comment is written before everything else of a step.
+    case 'adopt':
     case 'mark':
     case 'release':
       return [];
