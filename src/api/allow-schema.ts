@@ -74,6 +74,14 @@ export const allowRule = {
         pattern: '^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/*-]+$',
       },
     },
+    adopt: {
+      description:
+        'Existing roles, by their literal names, that a user of that name may take over. Their password logins end. Absent: none.',
+      type: 'array',
+      maxItems: 100,
+      'x-kubernetes-list-type': 'set',
+      items: postgresName,
+    },
     maxUsers: {
       type: 'integer',
       minimum: 1,

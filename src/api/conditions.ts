@@ -146,7 +146,12 @@ export const reasons = {
   // role
   RoleNotOurs: {
     means: 'A role of this name exists and does not carry the mark of this object.',
-    remedy: 'Use another user name, or drop the role if nobody needs it.',
+    remedy:
+      "Use another user name, or drop the role if nobody needs it. If the object is to take it over: the owner names it in the rule's adopt.",
+  },
+  RoleNotAdoptable: {
+    means: 'A role that a rule lets the object take over is powerful, or somebody else granted it rds_iam.',
+    remedy: 'Mend what the message names, as the one who granted it; or use another user name.',
   },
   WouldLockOut: {
     means: 'rds_iam on this role would end the password logins of other roles.',
@@ -176,6 +181,10 @@ export const reasons = {
   PrivilegedGroup: {
     means: 'A group in memberOf is, or reaches, a powerful role.',
     remedy: 'Remove it from memberOf; such roles are never granted.',
+  },
+  SettingInvalid: {
+    means: 'PostgreSQL does not accept a value in settings.',
+    remedy: 'Mend the setting that the message names.',
   },
   DatabaseNameNotFound: {
     means: 'A database in connectDatabases does not exist on the server.',
@@ -257,29 +266,6 @@ export const reasons = {
 } as const;
 
 export type Reason = keyof typeof reasons;
-
-/** Reasons of events that are no conditions. */
-export const eventReasons = {
-  DriftRepaired: {
-    means: 'Something was no longer as declared although nobody edited the object, and was put right.',
-    remedy: 'Find out who changed it: CloudTrail for policies, the PostgreSQL log for roles.',
-  },
-  RoleKept: {
-    means: 'A role was kept at deletion, without login and rds_iam, because something hangs on it.',
-    remedy: 'Hand over what the message lists (REASSIGN OWNED, REVOKE), then DROP ROLE.',
-  },
-  AccessEnded: {
-    means: 'The access of a user was ended and its role kept; the condition Ready says why.',
-    remedy: '',
-  },
-  Retained: {
-    means: 'An object was deleted and its access was left as it is; nothing keeps it up any more.',
-    remedy:
-      'To end it: DROP ROLE in the database, and take the ARN out of statement IamdbReleased of the policy that the message names.',
-  },
-} as const;
-
-export type EventReason = keyof typeof eventReasons;
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
 

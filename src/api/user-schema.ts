@@ -1,6 +1,8 @@
 // The schema of IamDatabaseUser.
 import { conditions, dnsName, postgresName, roleARNPattern } from './schema-parts.ts';
 
+const settingValue = { type: 'string', minLength: 1, maxLength: 512 } as const;
+
 export const userSchema = {
   type: 'object',
   required: ['spec'],
@@ -67,6 +69,19 @@ export const userSchema = {
           maximum: 100000,
           default: -1,
           description: 'Sessions at a time; -1 is no limit.',
+        },
+        settings: {
+          description: "The role's own settings, as ALTER ROLE ... SET gives them; from a closed list.",
+          type: 'object',
+          default: {},
+          properties: {
+            statement_timeout: settingValue,
+            lock_timeout: settingValue,
+            idle_in_transaction_session_timeout: settingValue,
+            search_path: settingValue,
+            application_name: settingValue,
+            work_mem: settingValue,
+          },
         },
         principals: {
           description: 'Who may log in as this user.',

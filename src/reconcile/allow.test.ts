@@ -203,6 +203,16 @@ describe('an IamDatabaseUser is', () => {
     expect(judged).toMatchObject({ kind: 'invalid' });
   });
 
+  it('may take over a role that a rule which admits it names, literally', () => {
+    expect(judge({ allow: [aRule({ adopt: ['payments_checkout'] })] })).toMatchObject({ mayAdopt: true });
+    for (const rule of [
+      aRule({ adopt: ['payments_*'] }),
+      aRule({ usernames: ['x'], adopt: ['payments_checkout'] }),
+    ]) {
+      expect(judge({ allow: [aRule(), rule] })).toMatchObject({ mayAdopt: false });
+    }
+  });
+
   it('has the groups that its rules write out, and no others, for powerful ones', () => {
     expect(
       judge({
@@ -211,6 +221,6 @@ describe('an IamDatabaseUser is', () => {
           aRule({ usernames: ['x'], memberOf: ['pg_read_all_data'] }),
         ],
       }),
-    ).toMatchObject({ literallyAllowedGroups: ['pg_monitor'] });
+    ).toMatchObject({ literallyAllowedGroups: ['pg_monitor'], mayAdopt: false });
   });
 });

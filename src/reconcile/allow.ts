@@ -17,6 +17,8 @@ export interface Permission {
   readonly rules: readonly AllowRule[];
   /** Groups that the owner wrote out in them: what makes `pg_*` roles and owners grantable. */
   readonly literallyAllowedGroups: readonly string[];
+  /** Whether an existing role of that name may be taken over. */
+  readonly mayAdopt: boolean;
 }
 
 /**
@@ -110,7 +112,11 @@ export function judgeAllowed(
       `IamDatabase ${db} does not allow these principals: ${list(refused.length > 0 ? refused : roleARNs)}.`,
     );
   }
-  return { rules: admitting, literallyAllowedGroups: admitting.flatMap((rule) => rule.memberOf ?? []) };
+  return {
+    rules: admitting,
+    literallyAllowedGroups: admitting.flatMap((rule) => rule.memberOf ?? []),
+    mayAdopt: admitting.some((rule) => rule.adopt?.includes(username) === true),
+  };
 }
 
 /** An empty `namespaces`, and an empty selector, admit nobody: the schema refuses them, and so do we. */

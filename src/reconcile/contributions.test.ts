@@ -13,7 +13,7 @@ const standings = {
     database: aDatabase(),
     target: aTarget(),
     namespace: aNamespace(),
-    permission: { rules: [], literallyAllowedGroups: [] },
+    permission: { rules: [], literallyAllowedGroups: [], mayAdopt: false },
     principals: { resolved: [], unresolved: [] },
     reservedUsernames: [],
   },

@@ -100,11 +100,18 @@ function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): D
     ),
     memberOf: spec.memberOf,
     literallyAllowedGroups: standing.permission.literallyAllowedGroups,
+    adopt: standing.permission.mayAdopt,
     connectionLimit: spec.connectionLimit,
     connectDatabases: spec.connectDatabases ?? [standing.database.spec.database],
+    settings: definedIn(spec.settings),
     reservedUsernames: standing.reservedUsernames,
   };
 }
+
+const definedIn = (settings: IamDatabaseUser['spec']['settings']): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 
 export async function convergeTrustBundle(
   user: IamDatabaseUser,

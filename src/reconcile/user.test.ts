@@ -368,6 +368,7 @@ describe('one link that fails', () => {
       serverResourceID: 'cluster-ABC',
       groups: [],
       databases: [],
+      settings: [],
     };
     world.roles.make('payments_checkout', formatMark(mark));
     await pass(world);

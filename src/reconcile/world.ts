@@ -1,7 +1,8 @@
 // What a pass can see and do: caches, shared passes and effects, as ports that src/operator fills.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { DatabaseStatus, UserStatus } from '../api/schema.ts';
-import type { Condition, EventReason, Reason } from '../api/conditions.ts';
+import type { Condition, Reason } from '../api/conditions.ts';
+import type { EventReason } from '../api/event-reasons.ts';
 import type { AccessVerdict, AccessWish } from '../resources/access/verdict.ts';
 import type {
   ConnectionChange,

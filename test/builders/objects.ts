@@ -41,6 +41,7 @@ export function aUser(
       username: 'payments_checkout',
       memberOf: [],
       connectionLimit: -1,
+      settings: {},
       principals: [{ roleARN }],
       trustBundle: {},
       connection: { type: 'ConfigMap' },

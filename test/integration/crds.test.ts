@@ -112,6 +112,7 @@ describe('an IamDatabaseUser', () => {
       trustBundle: {},
       connection: { type: 'ConfigMap' },
       probe: { as: 'Auto' },
+      settings: {},
       deletionPolicy: 'Delete',
       mode: 'Enforce',
       suspend: false,

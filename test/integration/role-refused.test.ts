@@ -69,6 +69,44 @@ describe.each<PostgresMajor>([14, 16, 17, 18])(
       expect(reason(await bring(admin, wish('refused')))).toBe('converged');
     });
 
+    it('takes over a role that it may, with what the role has, and no other', async () => {
+      const adopting = (username: string) => wish(username, { adopt: true });
+      const give = async (username: string) => {
+        if (major >= 16) await sql(`GRANT ${username} TO iamdb_admin WITH ADMIN OPTION`);
+      };
+      await sql(`CREATE ROLE legacy LOGIN PASSWORD 'old'; COMMENT ON ROLE legacy IS 'payroll';
+      GRANT orders_readonly TO legacy`);
+      await sql('CREATE SCHEMA of_legacy AUTHORIZATION legacy', 'orders');
+      const session = await bed.person('legacy', 'old');
+      expect(reason(await bring(admin, wish('legacy')))).toBe('RoleNotOurs');
+      const without = major < 16 ? undefined : reason(await bring(admin, adopting('legacy')));
+      expect(without).toBe(major < 16 ? undefined : 'RolesNotAdministrable');
+      await give('legacy');
+      const outcome = await bring(admin, adopting('legacy'));
+      expect(reason(outcome)).toBe('changed');
+      expect('changes' in outcome && outcome.changes[0]).toEqual({ do: 'adopt', sessions: 1 });
+      expect(await bed.groupsOf('legacy')).toEqual(['orders_readonly', 'orders_readwrite', 'rds_iam']);
+      expect(
+        await sql(`SELECT 1 FROM pg_namespace WHERE nspowner = 'legacy'::regrole`, 'orders'),
+      ).toHaveLength(1);
+      expect((await session.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+      expect(reason(await bring(admin, adopting('legacy')))).toBe('converged');
+
+      await sql(`CREATE ROLE king LOGIN CREATEDB; CREATE ROLE iam_already LOGIN; GRANT rds_iam TO iam_already;
+      CREATE ROLE reached LOGIN; CREATE ROLE reacher LOGIN; GRANT reached TO reacher`);
+      for (const username of ['king', 'iam_already', 'reached']) await give(username);
+      expect(reason(await bring(admin, adopting('king')))).toBe('RoleNotAdoptable');
+      expect(reason(await bring(admin, adopting('iam_already')))).toBe('RoleNotAdoptable');
+      const reached = await bring(admin, adopting('reached'));
+      expect(reason(reached)).toBe('WouldLockOut');
+      expect('failure' in reached && reached.failure.message).toContain('reacher');
+      expect(await bed.groupsOf('reached')).toEqual([]);
+      await sql('CREATE ROLE bare NOLOGIN');
+      await give('bare');
+      expect(reason(await bring(admin, adopting('bare')))).toBe('changed');
+      expect(await bed.look('bare')).toMatchObject({ login: true });
+    });
+
     it('grants the owner of a schema where the group is allowed by name', async () => {
       await sql('CREATE ROLE named; CREATE SCHEMA named AUTHORIZATION named', 'orders');
       if (major >= 16) await sql('GRANT named TO iamdb_admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE');

@@ -230,6 +230,43 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
     expect(await bed.look('maker')).toBeUndefined();
   });
 
+  it('has the settings that it is to have in its sessions, repaired, and reset only where they are ours', async () => {
+    const settings = {
+      statement_timeout: '30s',
+      search_path: '"$user", Orders, "a b"',
+      application_name: "o'b",
+    };
+    const shown = async () => {
+      const session = await bed.enter('tuned');
+      const { rows } = await session.query<{ readonly name: string; readonly setting: string }>(
+        `SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'search_path', 'application_name', 'geqo')`,
+      );
+      return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
+    };
+    await bring(admin, wish('tuned', { settings }));
+    const tuned = {
+      statement_timeout: '30000',
+      search_path: '"$user", orders, "a b"',
+      application_name: "o'b",
+    };
+    expect(await shown()).toMatchObject(tuned);
+    expect(reason(await bring(admin, wish('tuned', { settings })))).toBe('converged');
+    await sql(
+      'ALTER ROLE tuned SET statement_timeout = 1; ALTER ROLE tuned RESET search_path; ALTER ROLE tuned SET geqo = off',
+    );
+    expect(done(await bring(admin, wish('tuned', { settings })))).toEqual(['set', 'set']);
+    expect(await shown()).toMatchObject({ ...tuned, geqo: 'off' });
+    expect(done(await bring(admin, wish('tuned')))).toEqual(['mark', 'reset', 'reset', 'reset']);
+    expect(await shown()).toMatchObject({ statement_timeout: '0', geqo: 'off' });
+  });
+
+  it('is not made with a setting that PostgreSQL does not accept', async () => {
+    const outcome = await bring(admin, wish('mistuned', { settings: { work_mem: 'plenty' } }));
+    expect(reason(outcome)).toBe('SettingInvalid');
+    expect('failure' in outcome && outcome.failure.message).toContain('settings.work_mem');
+    expect(await bed.look('mistuned')).toBeUndefined();
+  });
+
   it('is disabled with its sessions ended and its groups kept, and comes back as it was', async () => {
     await bring(admin, wish('resting'));
     const session = await bed.enter('resting');

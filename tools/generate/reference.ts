@@ -1,5 +1,6 @@
 // The reference pages: fields, conditions and reasons, settings, rights.
-import { conditionTypes, eventReasons, reasons } from '../../src/api/conditions.ts';
+import { conditionTypes, reasons } from '../../src/api/conditions.ts';
+import { eventReasons } from '../../src/api/event-reasons.ts';
 import { databaseSchema } from '../../src/api/database-schema.ts';
 import { userSchema } from '../../src/api/user-schema.ts';
 import { settings } from '../../src/config.ts';

@@ -12,6 +12,8 @@ const changes: readonly RoleChange[] = [
   { do: 'release', comment: 'released' },
   { do: 'allow login' },
   { do: 'limit connections', limit: -1 },
+  { do: 'set', setting: 'search_path', value: 'a, b' },
+  { do: 'reset', setting: 'work_mem' },
   { do: 'grant rds_iam' },
   { do: 'grant group', group: 'or"ders' },
   { do: 'revoke group', group: 'readers', ifPossible: true },

@@ -2,6 +2,7 @@
 import { formatMark } from './mark.ts';
 import { identifier, literal } from './quote.ts';
 import type { RoleChange } from './role.ts';
+import { valueSQL } from './settings.ts';
 
 /** In the order in which they run; around them come locks, checks and the guard, which change nothing. */
 export function sqlOf(change: RoleChange, username: string): readonly string[] {
@@ -9,6 +10,8 @@ export function sqlOf(change: RoleChange, username: string): readonly string[] {
   switch (change.do) {
     case 'create':
       return [`CREATE ROLE ${user} LOGIN CONNECTION LIMIT ${Math.trunc(change.connectionLimit)}`];
+    case 'adopt':
+      return [];
     case 'mark':
       return [`COMMENT ON ROLE ${user} IS ${literal(formatMark(change.mark))}`];
     case 'release':
@@ -17,6 +20,12 @@ export function sqlOf(change: RoleChange, username: string): readonly string[] {
       return [`ALTER ROLE ${user} LOGIN`];
     case 'limit connections':
       return [`ALTER ROLE ${user} CONNECTION LIMIT ${Math.trunc(change.limit)}`];
+    case 'set': {
+      const { setting, value } = change;
+      return [`ALTER ROLE ${user} SET ${identifier(setting)} = ${valueSQL(setting, value)}`];
+    }
+    case 'reset':
+      return [`ALTER ROLE ${user} RESET ${identifier(change.setting)}`];
     case 'grant rds_iam':
       return [`GRANT rds_iam TO ${user}`];
     case 'grant group':
@@ -40,4 +49,8 @@ export function sqlOf(change: RoleChange, username: string): readonly string[] {
 }
 
 export const describeRole = (change: RoleChange, { username }: { readonly username: string }) =>
-  sqlOf(change, username).map((sql) => `SQL: ${sql};`);
+  change.do === 'adopt'
+    ? [
+        `Role ${identifier(username)} exists and is taken over: it has ${change.sessions} session(s) now, and no login by password afterwards.`,
+      ]
+    : sqlOf(change, username).map((sql) => `SQL: ${sql};`);

@@ -15,6 +15,7 @@ const marks: fc.Arbitrary<Mark> = fc.record({
   serverResourceID: name,
   groups: names,
   databases: names,
+  settings: names,
 });
 const example: Mark = {
   operatorID: 'operator-1',
@@ -25,6 +26,7 @@ const example: Mark = {
   serverResourceID: 'cluster-ABC',
   groups: ['readers'],
   databases: [],
+  settings: [],
 };
 const owner: RoleOwner = { ...example, trustedOperatorIDs: ['operator-0'] };
 

@@ -12,6 +12,8 @@ export interface Mark {
   readonly groups: readonly string[];
   /** Databases on which we granted CONNECT, sorted. */
   readonly databases: readonly string[];
+  /** Settings that we made, sorted. */
+  readonly settings: readonly string[];
 }
 
 const version = 1;
@@ -29,9 +31,14 @@ export function formatMark(mark: Mark): string {
     server: mark.serverResourceID,
     groups: sorted(mark.groups),
     databases: sorted(mark.databases),
+    ...(mark.settings.length === 0 ? {} : { settings: sorted(mark.settings) }),
   });
   return `Kept by iamdb-operator for IamDatabaseUser ${mark.namespace}/${mark.name}; this comment is how it knows its own: ${json}`;
 }
+
+/** Whether somebody's mark stands there, though perhaps one that this version cannot read. */
+export const looksMarked = (comment: string | undefined): boolean =>
+  comment?.startsWith('Kept by iamdb-operator for ') === true;
 
 /** What stands in the place of the mark of a role that was let go. */
 export const releasedComment = ({ operatorID, namespace, name }: RoleOwner): string =>
@@ -58,9 +65,11 @@ export function parseMark(comment: string | undefined): Mark | undefined {
   const serverResourceID = fields.get('server');
   const groups = fields.get('groups');
   const databases = fields.get('databases');
+  const settings = fields.get('settings') ?? [];
   if (!isName(operatorID) || !isName(namespaceUID) || !isName(namespace) || !isName(name)) return undefined;
   if (!isName(uid) || !isName(serverResourceID) || !isNames(groups) || !isNames(databases)) return undefined;
-  return { operatorID, namespaceUID, namespace, name, uid, serverResourceID, groups, databases };
+  if (!isNames(settings)) return undefined;
+  return { operatorID, namespaceUID, namespace, name, uid, serverResourceID, groups, databases, settings };
 }
 
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
@@ -68,7 +77,12 @@ const isNames = (value: unknown): value is string[] => Array.isArray(value) && v
 const sorted = (names: readonly string[]) => [...new Set(names)].toSorted();
 
 /** The mark that a role of this owner carries. */
-export function markOf(owner: RoleOwner, groups: readonly string[], databases: readonly string[]): Mark {
+export function markOf(
+  owner: RoleOwner,
+  groups: readonly string[],
+  databases: readonly string[],
+  settings: readonly string[] = [],
+): Mark {
   const { operatorID, namespaceUID, namespace, name, uid, serverResourceID } = owner;
   return {
     operatorID,
@@ -79,6 +93,7 @@ export function markOf(owner: RoleOwner, groups: readonly string[], databases: r
     serverResourceID,
     groups: sorted(groups),
     databases: sorted(databases),
+    settings: sorted(settings),
   };
 }
 

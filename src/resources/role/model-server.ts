@@ -1,5 +1,6 @@
 // For tests: a PostgreSQL server as far as one role goes, which remembers who really granted what.
 import { formatMark, parseMark } from './mark.ts';
+import type { Settings } from './settings.ts';
 import type { DesiredRole, GroupPower, ObservedRole, PresentRole, RoleChange } from './role.ts';
 
 /** Who granted something. From PostgreSQL 16 on both may have; before, the first one's grant is the only one. */
@@ -14,6 +15,9 @@ export interface ModelRole {
   /** A grantee's right counts once, whoever gave it: owners and those with GRANT OPTION leave entries of their own. */
   readonly connects: ReadonlyMap<string, Granted>;
   readonly sessions: number;
+  readonly powerful: boolean;
+  readonly administrable: boolean;
+  readonly settings: Settings;
   readonly reachedBy: readonly string[];
 }
 
@@ -59,6 +63,8 @@ export function observe({ version, role, ...server }: ModelServer, desired: Desi
       connectionLimit: role.limit,
       comment: role.comment,
       mark: parseMark(role.comment),
+      powerful: role.powerful,
+      administrable: role.administrable,
       memberships: [...role.groups].flatMap(([group, by]) =>
         [...by].map((grantor) => ({
           group,
@@ -70,11 +76,13 @@ export function observe({ version, role, ...server }: ModelServer, desired: Desi
       rdsIam: {
         ours: role.iam.has('us') || (version < 160_000 && role.iam.size > 0),
         others: version >= 160_000 && role.iam.has('person'),
+        foreign: role.iam.has('person'),
         indirect: false,
       },
+      settings: role.settings,
       connectGrants: [...role.connects].flatMap(([database, by]) => (by.size > 0 ? [database] : [])),
       passwordLoginsThatReachIt: role.reachedBy,
-      sessions: desired.ensure === 'present' ? 0 : role.sessions,
+      sessions: desired.ensure === 'present' && !desired.adopt ? 0 : role.sessions,
       heldBy: server.heldBy,
     },
   };
@@ -101,6 +109,8 @@ function applyChange(server: ModelServer, change: RoleChange): ModelServer {
     role: { ...role, ...changes },
   });
   switch (change.do) {
+    case 'adopt':
+      return server;
     case 'mark':
       return changed({ comment: formatMark(change.mark) });
     case 'release':
@@ -109,6 +119,12 @@ function applyChange(server: ModelServer, change: RoleChange): ModelServer {
       return changed({ login: true });
     case 'limit connections':
       return changed({ limit: change.limit });
+    case 'set':
+      return changed({ settings: { ...role.settings, [change.setting]: change.value } });
+    case 'reset': {
+      const { [change.setting]: _, ...settings } = role.settings;
+      return changed({ settings });
+    }
     case 'grant rds_iam':
       return changed({ iam: give(role.iam) });
     case 'grant group':
@@ -154,5 +170,8 @@ export const blank: ModelRole = {
   groups: new Map(),
   connects: new Map(),
   sessions: 0,
+  powerful: false,
+  administrable: true,
+  settings: {},
   reachedBy: [],
 };

@@ -5,6 +5,7 @@ import type { DesiredRole, GroupFacts, Membership, ObservedRole } from './role.t
 import type { Question } from './server.ts';
 import { byNameOnly, never, preparePowerCheck } from './power.ts';
 import { literal } from './quote.ts';
+import { settingsIn } from './settings.ts';
 
 /** What one wish asks the server about. */
 export interface RoleQuestion {
@@ -26,7 +27,7 @@ export function questionOf(desired: DesiredRole): RoleQuestion {
         username,
         groups: desired.memberOf.filter(canExist),
         databases: desired.connectDatabases.filter(canExist),
-        ending: false,
+        ending: desired.adopt,
       }
     : { username, groups: [], databases: [], ending: true };
 }
@@ -49,7 +50,8 @@ WITH RECURSIVE asked AS (
 ), us AS (
   SELECT oid, rolsuper FROM pg_roles WHERE rolname = session_user
 ), found AS (
-  SELECT a.*, r.oid, r.rolcanlogin, r.rolconnlimit, c.description AS comment
+  SELECT a.*, r.oid, r.rolcanlogin, r.rolconnlimit, c.description AS comment,
+    (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls) AS powerful
   FROM asked a
   LEFT JOIN LATERAL (SELECT * FROM pg_roles WHERE rolname = a.username OFFSET 0) r ON true
   LEFT JOIN LATERAL (
@@ -90,9 +92,16 @@ SELECT f.n::integer AS n, json_build_object(
     'login', f.rolcanlogin,
     'connectionLimit', f.rolconnlimit,
     'comment', f.comment,
+    'powerful', f.powerful,
+    -- Not asked where the mark says it: the admin is a member of very many roles.
+    'administrable', CASE WHEN iam.version < 160000 OR f.comment LIKE 'Kept by iamdb-operator for %' THEN true
+      ELSE pg_has_role(session_user, f.oid, 'MEMBER WITH ADMIN OPTION') END,
     'memberships', COALESCE(m.list, '[]'),
     'rdsIam', json_build_object('ours', COALESCE(m.iam_ours, false), 'others', COALESCE(m.iam_others, false),
-      'indirect', COALESCE(m.iam_indirect, false)),
+      'foreign', COALESCE(m.iam_foreign, false), 'indirect', COALESCE(m.iam_indirect, false)),
+    'settings', COALESCE((
+      SELECT to_json(s.setconfig) FROM pg_db_role_setting s WHERE s.setdatabase = 0 AND s.setrole = f.oid
+    ), '[]'),
     'connectGrants', COALESCE(c.by_role -> f.oid::text, '[]'),
     'passwordLoginsThatReachIt', COALESCE((
       WITH RECURSIVE down AS (
@@ -137,6 +146,7 @@ CROSS JOIN LATERAL (
       ORDER BY j.name, j.by_us) FILTER (WHERE NOT j.is_iam) AS list,
     bool_or(j.is_iam AND (j.by_us OR iam.version < 160000)) AS iam_ours,
     bool_or(j.is_iam AND NOT j.by_us AND iam.version >= 160000) AS iam_others,
+    bool_or(j.is_iam AND NOT j.by_us) AS iam_foreign,
     bool_or(NOT j.is_iam AND j.gives_iam) AS iam_indirect
   FROM (
     SELECT p.name, p.power, p.gives_iam, COALESCE(m.roleid = iam.oid, false) AS is_iam,
@@ -159,7 +169,8 @@ type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
 interface Answer extends Omit<ObservedRole, 'role' | 'groups'> {
   readonly groups: readonly (Omit<GroupFacts, 'power'> & Nullable<Pick<GroupFacts, 'power'>>)[];
   readonly role:
-    | (Omit<NonNullable<ObservedRole['role']>, 'comment' | 'mark' | 'heldBy' | 'memberships'> & {
+    | (Omit<NonNullable<ObservedRole['role']>, 'comment' | 'mark' | 'heldBy' | 'memberships' | 'settings'> & {
+        readonly settings: readonly string[];
         readonly comment: string | null;
         readonly memberships: readonly Membership[];
       })
@@ -175,6 +186,15 @@ export function roleIn(answer: unknown): ObservedRole {
   return {
     ...rest,
     groups: groups.map(({ group, exists, power }) => ({ group, exists, power: power ?? noPower })),
-    role: role === null ? undefined : { ...role, comment, mark: parseMark(comment), heldBy: undefined },
+    role:
+      role === null
+        ? undefined
+        : {
+            ...role,
+            comment,
+            mark: parseMark(comment),
+            settings: settingsIn(role.settings),
+            heldBy: undefined,
+          },
   };
 }

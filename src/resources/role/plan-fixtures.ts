@@ -18,8 +18,10 @@ export const present: PresentRole = {
   owner,
   memberOf: ['writers'],
   literallyAllowedGroups: [],
+  adopt: false,
   connectionLimit: 5,
   connectDatabases: ['orders'],
+  settings: {},
   reservedUsernames: ['other_admin'],
 };
 export const absent: DesiredRole = { ensure: 'absent', username: 'checkout', owner };

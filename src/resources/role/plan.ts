@@ -1,7 +1,7 @@
 // The decision what to change about a role, and in which order.
 import { whyNotUsername } from '../../api/username.ts';
 import type { Plan } from '../../reconcile/kernel/converge.ts';
-import { formatMark, markOf, mayEnd, mayKeep, type Mark, releasedComment } from './mark.ts';
+import { formatMark, looksMarked, markOf, mayEnd, mayKeep, type Mark, releasedComment } from './mark.ts';
 import { refusals, type Refused } from './refusals.ts';
 import type {
   AbsentRole,
@@ -13,6 +13,7 @@ import type {
   PresentRole,
   RoleChange,
 } from './role.ts';
+import { isSameValue, type Settings } from './settings.ts';
 
 /**
  * Wished for: the role as declared, or no role of ours, or one that is ours no more or not to be used. What others granted is never revoked, and a role that is not
@@ -36,16 +37,30 @@ export function planRole(desired: DesiredRole, observed: ObservedRole): Plan<Rol
 
 function planPresent(desired: PresentRole, observed: ObservedRole): Plan<RoleChange> {
   const { role } = observed;
-  const unfit = judgeName(desired, observed);
-  if (unfit !== undefined) return { refused: unfit };
+  const unnamable = judgeName(desired, observed);
+  if (unnamable !== undefined) return { refused: unnamable };
   if (role !== undefined && !mayKeep(desired.owner, role.mark)) {
-    return { refused: refusals.notOurs(desired, role.mark) };
+    const unfit = judgeAdoption(desired, role, observed);
+    if (unfit !== undefined) return { refused: unfit };
   }
   const dangerous = role === undefined ? [] : takeBackPower(desired, role, observed);
   if (dangerous.length > 0) return dangerous;
   const impossible = judgeWish(desired, observed);
   if (impossible !== undefined) return { refused: impossible };
   return role === undefined ? create(desired, observed) : repair(desired, role, observed);
+}
+
+/** Who takes a role over has to be able to end its access again, and gives nobody more than was allowed. */
+function judgeAdoption(desired: PresentRole, role: ExistingRole, observed: ObservedRole): Refused {
+  const { username } = desired;
+  if (role.mark !== undefined || !desired.adopt || looksMarked(role.comment)) {
+    return refusals.notOurs(desired, role.mark);
+  }
+  if (!role.administrable) return refusals.notAdministrable(observed.admin, username);
+  const powerful = role.memberships.flatMap(({ group, power }) => forbidden(group, power, desired));
+  if (role.powerful) return refusals.powerfulRole(username);
+  if (powerful.length > 0) return refusals.roleReaches(username, powerful);
+  return role.rdsIam.foreign || role.rdsIam.indirect ? refusals.foreignRdsIam(username) : undefined;
 }
 
 function judgeName(desired: PresentRole, observed: ObservedRole): Refused {
@@ -102,7 +117,8 @@ function create(desired: PresentRole, observed: ObservedRole): readonly RoleChan
   const databases = missingConnects(desired, observed, groups);
   return [
     { do: 'create', connectionLimit: desired.connectionLimit },
-    { do: 'mark', mark: markOf(desired.owner, groups, databases) },
+    { do: 'mark', mark: markOf(desired.owner, groups, databases, Object.keys(desired.settings)) },
+    ...setsOf(desired, {}),
     { do: 'grant rds_iam' },
     ...groups.map((group): RoleChange => ({ do: 'grant group', group })),
     ...databases.map((database): RoleChange => ({ do: 'grant connect', database })),
@@ -120,12 +136,19 @@ function repair(desired: PresentRole, role: ExistingRole, observed: ObservedRole
     desired.owner,
     [...ours.filter((group) => !revoked.includes(group)), ...granted],
     [...ourConnects.filter((database) => !revokedConnects.includes(database)), ...connects],
+    Object.keys(desired.settings),
   );
+  // Gone already is as good as reset.
+  const resets =
+    role.mark?.settings.filter((name) => name in role.settings && !(name in desired.settings)) ?? [];
   const { connectionLimit: limit } = desired;
   return [
+    ...(role.mark === undefined ? [{ do: 'adopt', sessions: role.sessions } as const] : []),
     ...(isSameMark(role.mark, mark) ? [] : [{ do: 'mark', mark } as const]),
     ...(role.login ? [] : [{ do: 'allow login' } as const]),
     ...(role.connectionLimit === limit ? [] : [{ do: 'limit connections', limit } as const]),
+    ...setsOf(desired, role.settings),
+    ...resets.map((setting): RoleChange => ({ do: 'reset', setting })),
     ...(isDirectMember(role) ? [] : [{ do: 'grant rds_iam' } as const]),
     ...granted.map((group): RoleChange => ({ do: 'grant group', group })),
     ...connects.map((database): RoleChange => ({ do: 'grant connect', database })),
@@ -133,6 +156,13 @@ function repair(desired: PresentRole, role: ExistingRole, observed: ObservedRole
     ...revokedConnects.map((database): RoleChange => ({ do: 'revoke connect', database })),
   ];
 }
+
+/** What is not as wished, whoever set it. */
+const setsOf = ({ settings }: PresentRole, found: Settings): readonly RoleChange[] =>
+  Object.entries(settings)
+    .filter(([name, value]) => !isSameValue(name, value, found[name]))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([setting, value]) => ({ do: 'set', setting, value }));
 
 /** Databases without CONNECT, but for those that the groups about to be granted bring. */
 function missingConnects(
@@ -156,7 +186,8 @@ function planAbsent(desired: AbsentRole, observed: ObservedRole): readonly RoleC
   const { mark } = role;
   const groups = ourMemberships(role, observed).map(({ group }) => group);
   const databases = mark.databases.filter((database) => role.connectGrants.includes(database));
-  const empty = markOf(desired.owner, [], []);
+  // Settings go with the role, and harm nobody on one that is kept.
+  const empty = markOf(desired.owner, [], [], mark.settings);
   // Then everything before was tried as well.
   const isHeld = role.heldBy !== undefined;
   const isWithdrawn = mark.groups.length === 0 && mark.databases.length === 0;

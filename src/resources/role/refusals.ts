@@ -52,6 +52,27 @@ export const refusals = {
     );
   },
 
+  powerfulRole: (username: string) =>
+    new Failure(
+      'conflict',
+      'RoleNotAdoptable',
+      `Role "${username}" is a superuser, or may create roles or databases, replicate or bypass row security. As a superuser: ALTER ROLE "${username}" NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS;`,
+    ),
+
+  roleReaches: (username: string, roles: readonly string[]) =>
+    new Failure(
+      'conflict',
+      'RoleNotAdoptable',
+      `Role "${username}" reaches ${list([...new Set(roles)])}, which no user may this way. REVOKE that from it first.`,
+    ),
+
+  foreignRdsIam: (username: string) =>
+    new Failure(
+      'conflict',
+      'RoleNotAdoptable',
+      `Somebody else granted rds_iam to "${username}", or to a group of it, and the operator could not take it away again. As the one who did: REVOKE rds_iam FROM "${username}";`,
+    ),
+
   groupNotFound: (group: string) =>
     new Failure(
       'missing',
@@ -66,6 +87,13 @@ export const refusals = {
       powerful.length === 0
         ? `"${shown(group)}" is the user itself. Remove it from memberOf.`
         : `Group "${shown(group)}" is or reaches ${list(powerful)}, which is never granted this way. Remove it from memberOf.`,
+    ),
+
+  settingInvalid: (setting: string) =>
+    new Failure(
+      'invalid',
+      'SettingInvalid',
+      `PostgreSQL does not accept the value of settings.${shown(setting)}. Nothing was changed.`,
     ),
 
   databaseNameNotFound: (database: string) =>

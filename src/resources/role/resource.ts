@@ -79,7 +79,11 @@ function statementsOf(step: Step, desired: DesiredRole, { role }: ObservedRole) 
   const released = step.find((change) => change.do === 'release')?.comment;
   const comment = released ?? (mark === undefined ? (role?.comment ?? '') : formatMark(mark));
   const named = desired.ensure === 'present' ? desired.literallyAllowedGroups : [];
-  return statementsFor(step, { username: desired.username, comment: role?.comment, named }, comment);
+  return statementsFor(
+    step,
+    { username: desired.username, comment: role === undefined ? undefined : (role.comment ?? null), named },
+    comment,
+  );
 }
 
 /** The mark is another one, the role is there already, in use again, or reached by somebody: to be looked at anew. */

@@ -1,5 +1,6 @@
 // What a database role should be, what it is, and the changes that lead from the one to the other.
 import type { Mark } from './mark.ts';
+import type { Settings } from './settings.ts';
 
 /** The IamDatabaseUser that a role belongs to, and by whose hand. */
 export interface RoleOwner {
@@ -20,9 +21,13 @@ export interface PresentRole {
   readonly memberOf: readonly string[];
   /** Groups that the owner of the database lists by name: those may own schemas or databases, or be or reach a `pg_*`. */
   readonly literallyAllowedGroups: readonly string[];
+  /** Whether a role that nobody marked may be taken over. */
+  readonly adopt: boolean;
   /** -1 is no limit. */
   readonly connectionLimit: number;
   readonly connectDatabases: readonly string[];
+  /** Settings of the role, for all databases. */
+  readonly settings: Settings;
   /** The admins of every IamDatabase on this server. */
   readonly reservedUsernames: readonly string[];
 }
@@ -56,14 +61,20 @@ export interface ExistingRole {
   /** The comment as it stands; `mark` is what it says if it is a mark. */
   readonly comment: string | undefined;
   readonly mark: Mark | undefined;
+  /** Has an attribute that no user of ours has: superuser, or creating roles, databases and the like. */
+  readonly powerful: boolean;
+  /** Whether the admin may alter it, so that its access can be ended again; true where the role is marked. */
+  readonly administrable: boolean;
   /** Rows of pg_auth_members with this role as the member, rds_iam left out. */
   readonly memberships: readonly Membership[];
   readonly rdsIam: RdsIam;
   /** Databases on which CONNECT is granted to this very role, by whomever. */
   readonly connectGrants: readonly string[];
+  /** Its settings for all databases, whoever made them. */
+  readonly settings: Settings;
   /** Roles that log in by password today and reach this role: rds_iam on it would end that. The admin is not among them. */
   readonly passwordLoginsThatReachIt: readonly string[];
-  /** Counted only while access is being ended. */
+  /** Counted only while access is being ended, or where the role may be taken over. */
   readonly sessions: number;
   /** Why the server refused to drop it, in its words; undefined while that was not tried. */
   readonly heldBy: string | undefined;
@@ -74,6 +85,8 @@ export interface RdsIam {
   readonly ours: boolean;
   /** A direct membership that somebody else granted and only they can revoke. */
   readonly others: boolean;
+  /** A direct membership that somebody else granted, whoever may revoke it. */
+  readonly foreign: boolean;
   /** Through a group. */
   readonly indirect: boolean;
 }
@@ -112,11 +125,15 @@ export interface DatabaseFacts {
 
 export type RoleChange =
   | { readonly do: 'create'; readonly connectionLimit: number }
+  /** Says that the role was there before; what is done about it are the other changes. */
+  | { readonly do: 'adopt'; readonly sessions: number }
   | { readonly do: 'mark'; readonly mark: Mark }
   /** The mark gives way to a comment that is none. */
   | { readonly do: 'release'; readonly comment: string }
   | { readonly do: 'allow login' }
   | { readonly do: 'limit connections'; readonly limit: number }
+  | { readonly do: 'set'; readonly setting: string; readonly value: string }
+  | { readonly do: 'reset'; readonly setting: string }
   | { readonly do: 'grant rds_iam' }
   | { readonly do: 'grant group'; readonly group: string }
   /** `ifPossible`: where the role ends, a right that the admin lost must not hold that up. */
@@ -136,10 +153,13 @@ export function gives(change: RoleChange): boolean {
     case 'grant group':
     case 'grant connect':
       return true;
+    case 'adopt':
     case 'mark':
     case 'release':
     case 'allow login':
     case 'limit connections':
+    case 'set':
+    case 'reset':
     case 'revoke group':
     case 'revoke connect':
     case 'end access':

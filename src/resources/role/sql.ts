@@ -14,6 +14,7 @@ export type Needs =
   /** Checks of our own, which fail by a division by zero. */
   | { readonly needs: 'an ordinary group' }
   | { readonly needs: 'the admin to keep its login' }
+  | { readonly needs: 'a valid setting'; readonly setting: string }
   | { readonly needs: 'end sessions' };
 
 export type Statement = Needs & { readonly sql: string };
@@ -46,11 +47,11 @@ function lock(what: 'role' | 'database', name: string): Statement {
 }
 
 /** Raises unless the role still carries the comment that the plan was made upon: somebody else may have been quicker. */
-function fence(username: string, comment: string): Statement {
+function fence(username: string, comment: string | null): Statement {
   return free(
     plpgsql(`BEGIN
       IF (SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = ${literal(username)})
-        IS DISTINCT FROM ${literal(comment)}
+        IS DISTINCT FROM ${comment === null ? 'NULL' : literal(comment)}
       THEN RAISE EXCEPTION 'the role changed' USING ERRCODE = '${ownStates.changed}'; END IF;
     END`),
   );
@@ -60,8 +61,8 @@ export interface Fenced {
   readonly username: string;
   /** Groups that may own something or be a `pg_*`, as the owner of the database names them. */
   readonly named?: readonly string[];
-  /** As observed; undefined where the role is to be created. */
-  readonly comment: string | undefined;
+  /** As observed, null for none; undefined where the role is to be created. */
+  readonly comment: string | null | undefined;
 }
 
 /**
@@ -101,12 +102,16 @@ function statements(change: RoleChange, username: string, named: readonly string
     case 'create':
       return [{ needs: 'create roles', sql }];
     // The comment is written before everything else of a step.
+    case 'adopt':
     case 'mark':
     case 'release':
       return [];
     case 'allow login':
     case 'limit connections':
+    case 'reset':
       return [administer(sql)];
+    case 'set':
+      return [{ needs: 'a valid setting', setting: change.setting, sql }];
     case 'grant rds_iam':
       return [{ needs: 'grant', group: 'rds_iam', sql }];
     case 'grant group': {

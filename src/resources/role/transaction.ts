@@ -76,7 +76,8 @@ export function must(answer: Answer): readonly Row[] {
 }
 
 /** Refusals whose meaning depends on the statement; the server does not say which one of a script it was. */
-const isTold = (sqlState: string) => ['42501', '42704', '0LP01', '3D000', '22012'].includes(sqlState);
+const isTold = (sqlState: string) =>
+  ['42501', '42704', '0LP01', '3D000', '22012', '22023', '42602'].includes(sqlState);
 
 /** The same again one by one, and rolled back in any case. */
 async function findRefused(
@@ -108,6 +109,7 @@ export function explain(
   if (at.needs === 'grant' && sqlState === '42704') {
     return at.group === 'rds_iam' ? refusals.noRdsIam() : refusals.groupNotFound(at.group);
   }
+  if (at.needs === 'a valid setting') return refusals.settingInvalid(at.setting);
   // A membership in a circle: the group is itself a member of the user.
   if (at.needs === 'grant' && sqlState === '0LP01') {
     return refusals.privilegedGroup(at.group, [asker.username]);
@@ -125,6 +127,7 @@ function denied({ session, server, username }: Asker, at: Statement): Failure | 
     case 'create roles':
       return refusals.missingCreateRole(session.admin);
     case 'administer the role':
+    case 'a valid setting':
       return refusals.notAdministrable(session.admin, username);
     case 'grant':
       // ADMIN OPTION on rds_iam would make a member of the admin and end its password: not to be advised.

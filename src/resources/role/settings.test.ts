@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { formatMark, markOf } from './mark.ts';
+import { applyStep, blank, type ModelRole } from './model-server.ts';
+import { absent, changesOf, disabled, owner, present, server, us } from './plan-fixtures.ts';
+import { stepsOf } from './plan.ts';
+import { isSameValue, settingsIn, valueSQL } from './settings.ts';
+
+describe('a value', () => {
+  it.each([
+    ['statement_timeout', '30s', '30s', true],
+    ['statement_timeout', '30s', '30000', false],
+    ['statement_timeout', '30s', undefined, false],
+    ['search_path', '"$user", public', '"$user", public', true],
+    ['search_path', '$user,PUBLIC', '"$user", public', true],
+    ['search_path', 'orders', 'orders, public', false],
+    ['search_path', 'a, b', '"a, b"', false],
+    ['search_path', '"a""b"', '"a""b"', true],
+  ] as const)('of %s, %s, is %s: %s', (name, wished, found, same) => {
+    expect(isSameValue(name, wished, found)).toBe(same);
+  });
+
+  it.each([
+    ['statement_timeout', "3'0", "'3''0'"],
+    ['search_path', '"$user", Public', "'$user', 'public'"],
+    ['search_path', '"a, b",c', "'a, b', 'c'"],
+    ['application_name', 'a, b', "'a, b'"],
+  ])('of %s, %s, is written %s', (name, value, sql) => {
+    expect(valueSQL(name, value)).toBe(sql);
+  });
+
+  it('may hold an equals sign', () => {
+    expect(settingsIn(['application_name=a=b', 'work_mem=4MB'])).toEqual({
+      application_name: 'a=b',
+      work_mem: '4MB',
+    });
+  });
+});
+
+const mine = (settings: readonly string[]) => formatMark(markOf(owner, ['writers'], ['orders'], settings));
+const role = (changes: Partial<ModelRole>): ModelRole => ({
+  ...blank,
+  limit: 5,
+  iam: us,
+  groups: new Map([['writers', us]]),
+  connects: new Map([['orders', us]]),
+  comment: mine([]),
+  ...changes,
+});
+const withRole = (changes: Partial<ModelRole>) => ({ ...server, role: role(changes) });
+const wished = { ...present, settings: { statement_timeout: '30s', search_path: 'orders' } };
+
+describe('the settings of a role', () => {
+  it('are made with it, and recorded', () => {
+    const changes = changesOf(wished, server);
+    expect(changes.filter((change) => change.do === 'set')).toEqual([
+      { do: 'set', setting: 'search_path', value: 'orders' },
+      { do: 'set', setting: 'statement_timeout', value: '30s' },
+    ]);
+    const made = stepsOf(changes).reduce(applyStep, server);
+    expect(changesOf(wished, made)).toEqual([]);
+    expect(made.role?.comment).toBe(mine(['search_path', 'statement_timeout']));
+  });
+
+  it('that somebody changed or removed are put right, with nothing else', () => {
+    const comment = mine(['search_path', 'statement_timeout']);
+    const settings = { statement_timeout: '5min' };
+    expect(changesOf(wished, withRole({ comment, settings }))).toEqual([
+      { do: 'set', setting: 'search_path', value: 'orders' },
+      { do: 'set', setting: 'statement_timeout', value: '30s' },
+    ]);
+  });
+
+  it('that are not wished any more are reset if they are ours, and only then', () => {
+    const comment = mine(['lock_timeout', 'work_mem']);
+    const settings = { lock_timeout: '1s', geqo: 'off', application_name: 'theirs' };
+    const state = withRole({ comment, settings });
+    expect(changesOf(present, state).filter(({ do: what }) => what !== 'mark')).toEqual([
+      { do: 'reset', setting: 'lock_timeout' },
+    ]);
+    const after = stepsOf(changesOf(present, state)).reduce(applyStep, state);
+    expect(after.role).toMatchObject({
+      comment: mine([]),
+      settings: { geqo: 'off', application_name: 'theirs' },
+    });
+    expect(changesOf(present, after)).toEqual([]);
+  });
+
+  it('stay with a role that is disabled, and hold up no ending', () => {
+    const state = withRole({ comment: mine(['work_mem']), settings: { work_mem: '4MB' } });
+    expect(stepsOf(changesOf(disabled, state)).reduce(applyStep, state).role?.settings).toEqual({
+      work_mem: '4MB',
+    });
+    expect(
+      stepsOf(changesOf(absent, state)).reduce(applyStep, { ...state, hangsOnIt: false }).role,
+    ).toBeUndefined();
+  });
+});
