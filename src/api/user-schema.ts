@@ -75,12 +75,18 @@ export const userSchema = {
           type: 'object',
           default: {},
           properties: {
-            statement_timeout: settingValue,
-            lock_timeout: settingValue,
-            idle_in_transaction_session_timeout: settingValue,
-            search_path: settingValue,
-            application_name: settingValue,
-            work_mem: settingValue,
+            statement_timeout: {
+              ...settingValue,
+              description: 'How long a statement may take, such as 30s.',
+            },
+            lock_timeout: { ...settingValue, description: 'How long a statement may wait for a lock.' },
+            idle_in_transaction_session_timeout: {
+              ...settingValue,
+              description: 'How long a transaction may stand idle.',
+            },
+            search_path: { ...settingValue, description: 'Schemas in which names are looked up.' },
+            application_name: { ...settingValue, description: 'Shown in pg_stat_activity and logs.' },
+            work_mem: { ...settingValue, description: 'Memory for one sort or hash, such as 64MB.' },
           },
         },
         principals: {

@@ -118,7 +118,9 @@ describe('a CRD', () => {
   it('cannot name a Secret, a URL or a file in what teams write', () => {
     const tenant = written.map(([path]) => path).filter((path) => /^iamdatabaseusers\..* spec/.test(path));
     expect(tenant.length).toBeGreaterThan(15);
-    expect(tenant.filter((path) => /secret|url|host|file|path|password/i.test(path))).toEqual([]);
+    // Schemas, not files.
+    const named = tenant.filter((path) => !path.endsWith('.search_path'));
+    expect(named.filter((path) => /secret|url|host|file|path|password/i.test(path))).toEqual([]);
   });
 });
 
