@@ -13,6 +13,7 @@ export interface Knowledge {
   readonly disowned: Set<string>;
   readonly proofs: Map<string, Proof>;
   readonly losses: Map<string, Loss>;
+  readonly declared: Map<string, string>;
   readonly failures: Map<string, number>;
   /** Uids of users whose finalizer we released: until the cache hears of their end there is nothing more to do. */
   readonly ended: Set<string>;
@@ -25,6 +26,7 @@ export const emptyKnowledge = (): Knowledge => ({
   disowned: new Set(),
   proofs: new Map(),
   losses: new Map(),
+  declared: new Map(),
   failures: new Map(),
   ended: new Set(),
 });

@@ -158,6 +158,7 @@ export function createWorld(options: {
       // Read anew when the name is contested again.
       for (const key of known.marks.keys()) if (key.endsWith(` ${spec.username}`)) known.marks.delete(key);
       known.proofs.delete(metadata.uid);
+      known.declared.delete(metadata.uid);
       known.losses.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
@@ -169,6 +170,7 @@ export function createWorld(options: {
         ? await verifyAccess(wish, aws.access, signal)
         : waitsForTurn,
     proofs: known.proofs,
+    declared: known.declared,
     failures: known.failures,
   };
 }

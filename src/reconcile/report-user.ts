@@ -29,7 +29,11 @@ export async function report(user: IamDatabaseUser, world: World, found: Finding
   const { generation } = user.metadata;
   const status = statusOf(user, found, world);
   if (!sameStatus(before, status)) await world.userWrites.report(user, status);
-  for (const repair of found.repairs ?? []) {
+  // Where the database was edited or moved, what changes follows from that: nobody's hand is behind it.
+  const declared = declaredFor(generation, found);
+  const isAsBefore = (world.declared.get(user.metadata.uid) ?? declared) === declared;
+  if (declared !== undefined) world.declared.set(user.metadata.uid, declared);
+  for (const repair of isAsBefore ? (found.repairs ?? []) : []) {
     const event = repairOf(repair.link.type, repair.changes, before?.conditions ?? [], generation);
     if (event !== undefined) world.event(user, event);
   }
@@ -37,6 +41,10 @@ export async function report(user: IamDatabaseUser, world: World, found: Finding
   if (transition !== undefined) world.event(user, transition);
   return next(user, found, world);
 }
+
+/** All that decides what is wanted for a user, as text. */
+const declaredFor = (generation: number, { standing }: Findings) =>
+  standing && JSON.stringify([generation, standing.database.metadata.generation, standing.target]);
 
 function statusOf(user: IamDatabaseUser, found: Findings, world: World): Reported<UserStatus> {
   const { metadata, status: before } = user;

@@ -487,6 +487,23 @@ describe('what somebody changed behind its back', () => {
     expect(world.effects()).toEqual([]);
   });
 
+  it('an edit of the IamDatabase is nobody behind its back: what follows is no drift', async () => {
+    const world = await settled();
+    world.events.length = 0;
+    const database = world.storedDatabase();
+    world.put({
+      ...database,
+      metadata: { ...database.metadata, generation: 2 },
+      spec: { ...database.spec, database: 'ledger' },
+    });
+    world.calls.length = 0;
+    await pass(world);
+    expect(
+      world.effects().filter((call) => call.startsWith('change') || call.includes('replace')),
+    ).not.toEqual([]);
+    expect(world.events.filter(({ event }) => event.reason === 'DriftRepaired')).toEqual([]);
+  });
+
   it('is proven anew when the role or a policy was changed, and not for a ConfigMap', async () => {
     const logins: number[] = [];
     for (const [, , spoil] of spoilers) {

@@ -126,6 +126,8 @@ export interface World extends View {
   roots(region: string, partition: string, signal: AbortSignal): Promise<string>;
   verify(wish: AccessWish, signal: AbortSignal): Promise<AccessVerdict>;
   readonly proofs: Map<string, Proof>;
+  /** By uid: what decided about a user at its last pass, to tell an edit from a drift. */
+  readonly declared: Map<string, string>;
   /** By uid: users that work and are not allowed any more. Begins anew with the process, and so does their grace. */
   readonly losses: Map<string, Loss>;
   /** Whether the caches hold everything. */

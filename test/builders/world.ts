@@ -124,6 +124,7 @@ export function aWorld(
   const vetted = new Set<string>();
   const disowned = new Set<string>();
   const proofs = new Map<string, Proof>();
+  const declared = new Map<string, string>();
   const losses = new Map<string, Loss>();
   const failures = new Map<string, number>();
   const ended = new Set<string>();
@@ -300,6 +301,7 @@ export function aWorld(
       ended.delete(metadata.uid);
       vetted.delete(metadata.uid);
       proofs.delete(metadata.uid);
+      declared.delete(metadata.uid);
       losses.delete(metadata.uid);
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
@@ -314,6 +316,7 @@ export function aWorld(
       return verdict instanceof Failure ? Promise.reject(verdict) : Promise.resolve(verdict);
     },
     proofs,
+    declared,
     failures,
 
     put: (...objects) => {
@@ -345,7 +348,7 @@ export function aWorld(
       return found;
     },
     restart: () => {
-      for (const memory of [marks, vetted, proofs, losses, failures]) memory.clear();
+      for (const memory of [marks, vetted, proofs, declared, losses, failures]) memory.clear();
     },
   };
   return world;
