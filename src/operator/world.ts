@@ -13,7 +13,7 @@ import { dbUserARN } from '../resources/policy/arn.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import { policyResource } from '../resources/policy/resource.ts';
 import { policyThatAllows } from '../resources/policy/policy.ts';
-import { readMark, rehearse, roleResource, whyKept } from '../resources/role/resource.ts';
+import { readMark, rehearse, roleResource, whyKept, whyLeftAlone } from '../resources/role/resource.ts';
 import { resolveTarget } from '../resources/target/resource.ts';
 import { trustBundleResource } from '../resources/trust-bundle/resource.ts';
 import { systemClock } from '../controller/clock.ts';
@@ -134,6 +134,7 @@ export function createWorld(options: {
 
     role: (server) => roleResource(server),
     whyKept,
+    whyLeftAlone,
     policyHolding: (observed, arns) => {
       const [first, ...rest] = arns.map((arn) => policyThatAllows(observed, arn));
       return rest.every((policyARN) => policyARN !== undefined) ? first : undefined;

@@ -79,6 +79,8 @@ export async function endRole(
     case 'changed': {
       const kept = world.whyKept(outcome.observed);
       if (kept !== undefined) world.event(user, { type: 'Warning', reason: 'RoleKept', message: kept });
+      const alone = ending === 'Retain' ? undefined : world.whyLeftAlone(outcome.observed, owner);
+      if (alone !== undefined) world.event(user, { type: 'Warning', reason: 'RoleNotOurs', message: alone });
       return { changed: outcome.result === 'changed' };
     }
     case 'planned':

@@ -198,6 +198,17 @@ describe('a deleted user whose deletionPolicy is', () => {
   });
 });
 
+it('a role that lost its mark is left alone, and it is told that it may still log in', async () => {
+  const world = await leaving();
+  world.roles.drop('payments_checkout');
+  world.roles.make('payments_checkout', 'mine now');
+  await pass(world);
+  expect(isGone(world)).toBe(true);
+  expect(world.roles.has('payments_checkout')).toBe(true);
+  const told = world.events.filter(({ event }) => event.reason === 'RoleNotOurs');
+  expect(told[0]?.event.message).toContain('may still log in');
+});
+
 describe('the finalizer is held, and the other three parts are ended all the same, when', () => {
   it.each<[string, (world: TestWorld) => void, reason: string, left: readonly string[]]>([
     [

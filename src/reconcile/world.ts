@@ -11,7 +11,7 @@ import type {
 } from '../resources/connection/plan.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
-import type { DesiredRole, ObservedRole, RoleChange } from '../resources/role/role.ts';
+import type { DesiredRole, ObservedRole, RoleChange, RoleOwner } from '../resources/role/role.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import type { ObservedTrustBundle, TrustBundleChange } from '../resources/trust-bundle/plan.ts';
 import type { DatabaseState } from './database-state.ts';
@@ -89,6 +89,8 @@ export interface World extends View {
   role(server: RoleServer): Resource<DesiredRole, ObservedRole, RoleChange>;
   /** What hangs on a role that could not be dropped, as a sentence; undefined if the role is gone. */
   whyKept(observed: ObservedRole): string | undefined;
+  /** That a role of that name stays because it is not ours, as a sentence. */
+  whyLeftAlone(observed: ObservedRole, owner: RoleOwner): string | undefined;
 
   /** What rds-db:connect has to be allowed on, for this user on that target. */
   arnsOf(user: IamDatabaseUser, target: ResolvedTarget): readonly string[];

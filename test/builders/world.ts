@@ -21,7 +21,7 @@ import type { AccessVerdict, AccessWish } from '../../src/resources/access/verdi
 import { connectionResource } from '../../src/resources/connection/resource.ts';
 import { dbUserARN } from '../../src/resources/policy/arn.ts';
 import { policyThatAllows } from '../../src/resources/policy/policy.ts';
-import { whyKept } from '../../src/resources/role/resource.ts';
+import { whyKept, whyLeftAlone } from '../../src/resources/role/resource.ts';
 import type { RoleServer } from '../../src/resources/role/server.ts';
 import {
   type DesiredTrustBundle,
@@ -283,6 +283,7 @@ export function aWorld(
     },
     role: () => roles.resource,
     whyKept,
+    whyLeftAlone,
     policyHolding: (observed, arns) => {
       const [first, ...rest] = arns.map((arn) => policyThatAllows(observed, arn));
       return rest.every((policyARN) => policyARN !== undefined) ? first : undefined;

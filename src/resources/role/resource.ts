@@ -2,11 +2,11 @@
 import type { Resource } from '../../reconcile/kernel/converge.ts';
 import { describeRole } from './describe.ts';
 import { endSessions } from './end-sessions.ts';
-import { formatMark } from './mark.ts';
+import { formatMark, mayEnd } from './mark.ts';
 import { questionOf, reading, roleIn } from './observe.ts';
 import { planRole, stepsOf } from './plan.ts';
 import { oneLine, refusals } from './refusals.ts';
-import { gives, type DesiredRole, type ObservedRole, type RoleChange } from './role.ts';
+import { gives, type DesiredRole, type ObservedRole, type RoleChange, type RoleOwner } from './role.ts';
 import type { RoleServer } from './server.ts';
 import { ownStates, readGuard, statementsFor } from './sql.ts';
 import { closing, explain, type Hand, isLockedOut, must, read, readOf, transact } from './transaction.ts';
@@ -49,6 +49,13 @@ export async function readMark(
 export function whyKept({ role }: ObservedRole): string | undefined {
   if (role?.heldBy === undefined) return undefined;
   return `The role was kept, without login and rds_iam, because something hangs on it: ${oneLine(role.heldBy)}. Hand that over (REASSIGN OWNED, REVOKE), then DROP ROLE.`;
+}
+
+/** That a role of that name stays as it is because it does not carry our mark (any more); undefined where none does. */
+export function whyLeftAlone({ role }: ObservedRole, owner: RoleOwner): string | undefined {
+  if (role === undefined || mayEnd(owner, role.mark)) return undefined;
+  const may = role.login ? 'It may still log in' : 'It may not log in';
+  return `There is a role of this name that does not carry the mark of this object, so it was left alone. ${may}: look whose it is, and drop it if nobody needs it.`;
 }
 
 type Step = readonly RoleChange[];
