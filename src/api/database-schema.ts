@@ -79,6 +79,11 @@ export const databaseSchema = {
           'x-kubernetes-list-type': 'set',
           items: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' },
         },
+        reassignOwnedTo: {
+          ...postgresName,
+          description:
+            'A role made for it (NOLOGIN, not in rds_iam, no powers) that receives what a user owns when its role is to be dropped. The admin needs ADMIN OPTION on it, and CREATE on databases in which users own schemas. Absent: a role that owns something is kept, without login.',
+        },
         onPermissionLost: {
           description: 'What becomes of a user that works and that no rule admits any more.',
           type: 'object',

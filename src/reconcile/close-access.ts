@@ -72,7 +72,13 @@ export async function endRole(
   const namespace = world.namespace(user.metadata.namespace);
   if (namespace === undefined) return held(notLookedAt('namespace'));
   const owner = ownerOf(user, namespace.uid, database, state.target.serverResourceID, world.operatorID);
-  const wish = { ensure: roleAfter[ending], username: user.spec.username, owner } as const;
+  const { reassignOwnedTo } = database.spec;
+  const wish = {
+    ensure: roleAfter[ending],
+    username: user.spec.username,
+    owner,
+    ...(reassignOwnedTo === undefined ? {} : { reassignTo: reassignOwnedTo }),
+  } as const;
   const outcome = await converge(world.role(state.server), wish, 'Enforce', signal);
   switch (outcome.result) {
     case 'converged':

@@ -83,12 +83,13 @@ describe('imports point inwards', () => {
 });
 
 describe('pure files', () => {
-  const impure = /(^|\/)(resource|access|rehearsal|transaction|end-sessions|known-roles|port|server)\.ts$/;
+  const impure =
+    /(^|\/)(resource|access|rehearsal|transaction|end-sessions|reassign|known-roles|port|server)\.ts$/;
   const pure = [
     ...inside('src/api/'),
     ...inside('src/resources/').filter(({ file }) => !impure.test(file)),
     ...sources.filter(({ file }) =>
-      /^src\/reconcile\/(allow|claim|contributions|events|glob|names|next-look|owner|standing|status|suspension)\.ts$/.test(
+      /^src\/reconcile\/(allow|claim|contributions|ending|events|expiry|glob|loss|mode|names|next-look|owner|standing|status|suspension)\.ts$/.test(
         file,
       ),
     ),

@@ -123,6 +123,7 @@ export function roleModel(note: (call: string) => void): RoleModel {
         mark: parseMark(role.comment),
         memberships: [...role.groups].map((group) => ({ group, byUs: true, usable: true, power: harmless })),
         rdsIam: { ours: role.iam, others: false, foreign: false, indirect: false },
+        ownsIn: [],
         powerful: false,
         administrable: true,
         settings: {},

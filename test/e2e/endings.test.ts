@@ -53,6 +53,26 @@ async function sessionOf(username: string): Promise<Client> {
   return client;
 }
 
+it('reassignOwnedTo receives what a leaving user owns, and the role is gone', async () => {
+  await t.sql('CREATE ROLE heirs NOLOGIN');
+  await t.sql(`GRANT CREATE ON DATABASE orders TO ${t.stage.admin.username}`);
+  await t.sql(`GRANT heirs TO ${t.stage.admin.username} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
+  await t.scene.apply(
+    t.stage.iamDatabase({ name: 'second', spec: { allow: [rule()], reassignOwnedTo: 'heirs' } }),
+  );
+  const user = userManifest('maker', { databaseRef: { name: 'second' } });
+  await t.scene.apply(user);
+  await t.expectServed(user);
+  const { postgres } = t.stage.database;
+  await postgres.sql('CREATE SCHEMA made AUTHORIZATION payments_maker', 'orders');
+  await t.remove(user);
+  expect(await t.roleOf('payments_maker')).toEqual([]);
+  const owner = `SELECT pg_get_userbyid(nspowner) AS name FROM pg_namespace WHERE nspname = 'made'`;
+  expect(await postgres.sql(owner, 'orders')).toEqual([{ name: 'heirs' }]);
+  await t.scene.delete(t.second([]));
+  await t.scene.untilGone(t.second([]));
+});
+
 describe('deletionPolicy', () => {
   it('Disable: nobody gets in any more, the role and its groups stay, and the object that comes again has them', async () => {
     const user = userManifest('disabled', { deletionPolicy: 'Disable' });

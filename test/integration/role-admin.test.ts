@@ -179,6 +179,7 @@ describe.each<PostgresMajor>([16, 17, 18])(
         const held: RoleServer = {
           authentication: 'Secret',
           hold: async (work) => await work(session),
+          holdIn: server.holdIn,
           ask: async (question, item) => {
             const answer = await session.run('read', question.ask([item]), question.preparation);
             return 'rows' in answer ? answer.rows.at(-1)?.['answer'] : undefined;

@@ -65,6 +65,13 @@ export const gone = (username: string, changes: Partial<RoleOwner> = {}): Desire
   username,
   owner: { ...owner, ...changes },
 });
+/** Dropped, after what it owns was handed over. */
+export const inherited = (username: string, reassignTo: string): DesiredRole => ({
+  ensure: 'absent',
+  username,
+  owner,
+  reassignTo,
+});
 export const ended = (username: string, ensure: 'absent' | 'disabled' | 'released'): DesiredRole => ({
   ensure,
   username,

@@ -8,7 +8,7 @@ import type { PostgresServer } from '../../src/systems/postgres/server.ts';
 import { createIamAdmin } from '../bed/postgres-admin.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';
 import { type RoleBed, startRoleBed } from './role-bed.ts';
-import { between, bring, done, ended, gone, reason, soon, wish } from './role-wish.ts';
+import { between, bring, done, ended, gone, inherited, reason, soon, wish } from './role-wish.ts';
 
 describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major) => {
   let bed: RoleBed;
@@ -292,6 +292,51 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
       expect(reason(await bring(admin, ended('free', ensure)))).toBe('converged');
     }
     expect(reason(await bring(admin, wish('free')))).toBe('RoleNotOurs');
+  });
+
+  it('hands over what it owns in every database, to a role that can do nothing, and is dropped', async () => {
+    await sql('CREATE ROLE heirs NOLOGIN');
+    // To hand over a schema one has to be able to make one.
+    for (const database of ['orders', 'postgres'])
+      await sql(`GRANT CREATE ON DATABASE ${database} TO iamdb_admin`);
+    if (major >= 16) await sql('GRANT heirs TO iamdb_admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE');
+    await bring(admin, wish('maker_of_two'));
+    const make = `CREATE SCHEMA by_two; CREATE TABLE by_two.precious AS SELECT 42 AS answer;
+      ALTER SCHEMA by_two OWNER TO maker_of_two; ALTER TABLE by_two.precious OWNER TO maker_of_two`;
+    await sql(make, 'orders');
+    await sql(make, 'postgres');
+    const before = await bed.look('iamdb_admin');
+    const outcome = await bring(admin, inherited('maker_of_two', 'heirs'));
+    expect(done(outcome)).toContain('reassign');
+    expect(await bed.look('maker_of_two')).toBeUndefined();
+    for (const database of ['orders', 'postgres']) {
+      const owners = `SELECT DISTINCT pg_get_userbyid(relowner) AS name FROM pg_class WHERE relname = 'precious' AND relnamespace = 'by_two'::regnamespace`;
+      expect(await sql(owners, database)).toEqual([{ name: 'heirs' }]);
+      expect(await sql('SELECT answer FROM by_two.precious', database)).toEqual([{ answer: 42 }]);
+      await sql('DROP SCHEMA by_two CASCADE', database);
+    }
+    expect((await bed.look('iamdb_admin'))?.groups?.map(([group]) => group)).toEqual(
+      before?.groups?.map(([group]) => group).filter((group) => group !== 'maker_of_two'),
+    );
+  });
+
+  it.each([
+    ['is not there', 'no_such_role'],
+    ['logs in', 'login_heir'],
+    ['has powers', 'strong_heir'],
+    ['is in rds_iam', 'iam_heir'],
+  ])('is kept with what it owns where the receiver %s', async (_sentence, heir) => {
+    await sql(`DO $$ BEGIN IF to_regrole('login_heir') IS NULL THEN CREATE ROLE login_heir LOGIN;
+      CREATE ROLE strong_heir CREATEDB; CREATE ROLE iam_heir; GRANT rds_iam TO iam_heir; END IF; END $$`);
+    await bring(admin, wish('keeper'));
+    const admins = await bed.look('iamdb_admin');
+    await sql('CREATE SCHEMA IF NOT EXISTS kept; ALTER SCHEMA kept OWNER TO keeper', 'orders');
+    const outcome = await bring(admin, inherited('keeper', heir));
+    expect(outcome.result).toBe('changed');
+    expect('observed' in outcome && whyKept(outcome.observed)).toMatch(/1 object in database orders/);
+    expect(await bed.look('keeper')).toMatchObject({ login: false });
+    const after = await bed.look('iamdb_admin');
+    expect(after).toEqual(admins);
   });
 
   it('goes on where it was stopped, wherever that is', async () => {

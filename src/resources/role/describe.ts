@@ -41,6 +41,8 @@ export function sqlOf(change: RoleChange, username: string): readonly string[] {
       return [`ALTER ROLE ${user} NOLOGIN`, `REVOKE rds_iam FROM ${user}`];
     case 'end sessions':
       return [`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${literal(username)}`];
+    case 'reassign':
+      return [`REASSIGN OWNED BY ${user} TO ${identifier(change.to)}`];
     case 'drop':
       return [`DROP ROLE ${user}`];
     default:

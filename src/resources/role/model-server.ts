@@ -30,6 +30,8 @@ export interface ModelServer {
     string,
     { readonly byPublic: boolean; readonly byGroups: readonly string[] }
   >;
+  /** Whether it owns something that can be handed over. */
+  readonly owns: boolean;
   /** What would keep the role from being dropped, grants on databases apart. */
   readonly hangsOnIt: boolean;
   /** The refusal of DROP that was seen, as the closing read of a pass tells it. */
@@ -63,6 +65,7 @@ export function observe({ version, role, ...server }: ModelServer, desired: Desi
       connectionLimit: role.limit,
       comment: role.comment,
       mark: parseMark(role.comment),
+      ownsIn: desired.ensure !== 'present' && server.owns ? ['orders'] : [],
       powerful: role.powerful,
       administrable: role.administrable,
       memberships: [...role.groups].flatMap(([group, by]) =>
@@ -143,9 +146,11 @@ function applyChange(server: ModelServer, change: RoleChange): ModelServer {
       return changed({ login: false, iam: take(role.iam) });
     case 'end sessions':
       return changed({ sessions: 0 });
+    case 'reassign':
+      return { ...server, owns: false };
     case 'drop': {
       const isGranted = [...role.connects.values()].some((by) => by.size > 0);
-      return server.hangsOnIt || isGranted
+      return server.hangsOnIt || server.owns || isGranted
         ? { ...server, heldBy: 'a table' }
         : { ...server, role: undefined };
     }

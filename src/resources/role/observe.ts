@@ -99,6 +99,10 @@ SELECT f.n::integer AS n, json_build_object(
     'memberships', COALESCE(m.list, '[]'),
     'rdsIam', json_build_object('ours', COALESCE(m.iam_ours, false), 'others', COALESCE(m.iam_others, false),
       'foreign', COALESCE(m.iam_foreign, false), 'indirect', COALESCE(m.iam_indirect, false)),
+    'ownsIn', CASE WHEN f.ending THEN COALESCE((
+      SELECT json_agg(DISTINCT COALESCE(d.datname, 'postgres')) FROM pg_shdepend s LEFT JOIN pg_database d ON d.oid = s.dbid
+      WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = f.oid AND s.deptype = 'o'
+    ), '[]') ELSE '[]' END,
     'settings', COALESCE((
       SELECT to_json(s.setconfig) FROM pg_db_role_setting s WHERE s.setdatabase = 0 AND s.setrole = f.oid
     ), '[]'),

@@ -39,6 +39,7 @@ export const server: ModelServer = {
     ['readers', { never: [], byNameOnly: [] }],
   ]),
   databases: new Map([['orders', { byPublic: false, byGroups: [] }]]),
+  owns: false,
   hangsOnIt: false,
   heldBy: undefined,
 };

@@ -178,7 +178,7 @@ function missingConnects(
 
 /**
  * A role of ours ends in this order, a transaction each: no login and no rds_iam; no sessions; nothing of ours granted;
- * dropped. One that cannot be dropped because something hangs on it is kept as it is then: disabled and marked.
+ * what it owns handed over, database by database; dropped. One that cannot be dropped because something hangs on it is kept as it is then: disabled and marked.
  */
 function planAbsent(desired: AbsentRole, observed: ObservedRole): readonly RoleChange[] {
   const { role } = observed;
@@ -197,6 +197,9 @@ function planAbsent(desired: AbsentRole, observed: ObservedRole): readonly RoleC
     ...(isWithdrawn ? [] : [{ do: 'mark', mark: empty } as const]),
     ...groups.map((group): RoleChange => ({ do: 'revoke group', group, ifPossible: true })),
     ...databases.map((database): RoleChange => ({ do: 'revoke connect', database })),
+    ...(isHeld || desired.reassignTo === undefined || role.ownsIn.length === 0
+      ? []
+      : [{ do: 'reassign', to: desired.reassignTo, databases: role.ownsIn } as const]),
     ...(isHeld ? [] : [{ do: 'drop' } as const]),
   ];
 }
@@ -247,4 +250,7 @@ export function stepsOf(changes: readonly RoleChange[]): readonly (readonly Role
 }
 
 const standsAlone = (change: RoleChange) =>
-  change.do === 'end access' || change.do === 'end sessions' || change.do === 'drop';
+  change.do === 'end access' ||
+  change.do === 'end sessions' ||
+  change.do === 'reassign' ||
+  change.do === 'drop';

@@ -5,6 +5,7 @@ import { endSessions } from './end-sessions.ts';
 import { formatMark, mayEnd } from './mark.ts';
 import { questionOf, reading, roleIn } from './observe.ts';
 import { planRole, stepsOf } from './plan.ts';
+import { reassign } from './reassign.ts';
 import { oneLine, refusals } from './refusals.ts';
 import { gives, type DesiredRole, type ObservedRole, type RoleChange, type RoleOwner } from './role.ts';
 import type { RoleServer } from './server.ts';
@@ -24,7 +25,7 @@ export function roleResource(server: RoleServer): Resource<DesiredRole, Observed
         let current: ObservedRole | undefined = observed;
         for (const step of stepsOf(changes)) {
           signal.throwIfAborted();
-          current = await take({ server, session, desired }, step, current);
+          current = await take({ server, session, desired }, step, current, signal);
           // It is no longer what the plan was made upon: to be looked at anew.
           if (current === undefined) return undefined;
         }
@@ -61,9 +62,16 @@ export function whyLeftAlone({ role }: ObservedRole, owner: RoleOwner): string |
 type Step = readonly RoleChange[];
 
 /** One transaction; answers with its closing read, or undefined when the role changed under our hands. */
-async function take(hand: Hand, step: Step, before: ObservedRole): Promise<ObservedRole | undefined> {
+async function take(
+  hand: Hand,
+  step: Step,
+  before: ObservedRole,
+  signal: AbortSignal,
+): Promise<ObservedRole | undefined> {
   const { session, desired, server } = hand;
   if (step.some((change) => change.do === 'end sessions')) return await endSessions(hand, before);
+  const handing = step.find((change) => change.do === 'reassign');
+  if (handing !== undefined) return await reassign(hand, handing, before, signal);
   const attempt = await transact(session, [
     ...statementsOf(step, desired, before),
     ...closing(hand, step.some(gives)),
@@ -72,7 +80,7 @@ async function take(hand: Hand, step: Step, before: ObservedRole): Promise<Obser
     const { refusal, at } = attempt;
     const isOvertaken = wasOvertaken(refusal.sqlState) || (at === undefined && refusal.sqlState === '22012');
     if (isOvertaken || at?.needs === 'an ordinary group') return undefined;
-    if (at?.needs === 'grant connect') return await withoutConnects(hand, step, before, at.database);
+    if (at?.needs === 'grant connect') return await withoutConnects(hand, step, before, at.database, signal);
     if (refusal.sqlState === '2BP01') return await keepDisabled(hand, refusal.detail);
     throw explain({ ...hand, username: desired.username }, refusal, at);
   }
@@ -106,6 +114,7 @@ async function withoutConnects(
   step: Step,
   before: ObservedRole,
   database: string,
+  signal: AbortSignal,
 ): Promise<never> {
   const granted = new Set(step.map((change) => change.do === 'grant connect' && change.database));
   const rest = step.flatMap((change): RoleChange[] => {
@@ -118,7 +127,7 @@ async function withoutConnects(
   const isNews =
     rest.some((change) => change.do !== 'mark') ||
     (mark !== undefined && formatMark(mark) !== before.role?.comment);
-  if (isNews) await take(hand, rest, before);
+  if (isNews) await take(hand, rest, before, signal);
   throw refusals.missingGrantOption(before.admin, hand.desired.username, database);
 }
 

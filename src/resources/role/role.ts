@@ -37,6 +37,8 @@ export interface AbsentRole {
   readonly ensure: 'absent' | 'disabled' | 'released';
   readonly username: string;
   readonly owner: RoleOwner;
+  /** Who receives what the role owns before it is dropped. */
+  readonly reassignTo?: string;
 }
 
 export type DesiredRole = PresentRole | AbsentRole;
@@ -76,6 +78,8 @@ export interface ExistingRole {
   readonly passwordLoginsThatReachIt: readonly string[];
   /** Counted only while access is being ended, or where the role may be taken over. */
   readonly sessions: number;
+  /** Databases in which it owns something; looked at only while access is being ended. */
+  readonly ownsIn: readonly string[];
   /** Why the server refused to drop it, in its words; undefined while that was not tried. */
   readonly heldBy: string | undefined;
 }
@@ -143,6 +147,8 @@ export type RoleChange =
   /** NOLOGIN and no rds_iam. */
   | { readonly do: 'end access' }
   | { readonly do: 'end sessions' }
+  /** What can be handed over is; the rest holds up the drop, and is told then. */
+  | { readonly do: 'reassign'; readonly to: string; readonly databases: readonly string[] }
   | { readonly do: 'drop' };
 
 /** Changes that give somebody something: a transaction with one of them ends with the lock-out guard. */
@@ -164,6 +170,7 @@ export function gives(change: RoleChange): boolean {
     case 'revoke connect':
     case 'end access':
     case 'end sessions':
+    case 'reassign':
     case 'drop':
       return false;
     default:

@@ -14,6 +14,8 @@ export interface RoleServer {
    * session, or when it breaks on the way: then nothing is known about a COMMIT that was sent.
    */
   hold<T>(work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** The same in another database than the one where roles are administered; its session is opened and closed for it. */
+  holdIn<T>(database: string, work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
 export interface Question<Item> {

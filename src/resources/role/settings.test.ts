@@ -3,6 +3,7 @@ import { formatMark, markOf } from './mark.ts';
 import { applyStep, blank, type ModelRole } from './model-server.ts';
 import { absent, changesOf, disabled, owner, present, server, us } from './plan-fixtures.ts';
 import { stepsOf } from './plan.ts';
+import type { DesiredRole } from './role.ts';
 import { isSameValue, settingsIn, valueSQL } from './settings.ts';
 
 describe('a value', () => {
@@ -33,6 +34,28 @@ describe('a value', () => {
       application_name: 'a=b',
       work_mem: '4MB',
     });
+  });
+});
+
+describe('what a role owns', () => {
+  const state = {
+    ...server,
+    owns: true,
+    role: { ...blank, comment: formatMark(markOf(owner, [], [])), login: false },
+  };
+  const doing = (desired: DesiredRole, from = state) => changesOf(desired, from).map((change) => change.do);
+
+  it('is handed over before the drop, in a step of its own, where somebody is to receive it', () => {
+    expect(doing({ ...absent, reassignTo: 'heirs' } as DesiredRole)).toEqual(['reassign', 'drop']);
+    expect(stepsOf(changesOf({ ...absent, reassignTo: 'heirs' } as DesiredRole, state))).toHaveLength(2);
+    expect(doing(absent)).toEqual(['drop']);
+    expect(doing({ ...disabled, reassignTo: 'heirs' } as DesiredRole)).toEqual([]);
+  });
+
+  it('is not tried again once the server said what holds it', () => {
+    expect(doing({ ...absent, reassignTo: 'heirs' } as DesiredRole, { ...state, heldBy: 'a table' })).toEqual(
+      [],
+    );
   });
 });
 

@@ -27,15 +27,17 @@ export const ownStates = {
   stillMember: 'IA003',
   /** A password login reaches the role by now. */
   wouldLockOut: 'IA004',
+  /** The role that is to receive what another owns is none that may. */
+  noReceiver: 'IA005',
 } as const;
 
 export const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 
-const free = (sql: string): Statement => ({ needs: 'nothing', sql });
+export const free = (sql: string): Statement => ({ needs: 'nothing', sql });
 const administer = (sql: string): Statement => ({ needs: 'administer the role', sql });
 /** Fails with 22012 unless the condition holds: the cheapest way to end a transaction from within a script. */
 const insist = (condition: string) => `SELECT 1 / CASE WHEN ${condition} THEN 1 ELSE 0 END`;
-const plpgsql = (body: string) => `DO LANGUAGE plpgsql ${literal(body)}`;
+export const plpgsql = (body: string) => `DO LANGUAGE plpgsql ${literal(body)}`;
 
 /**
  * Held until the transaction ends. Such locks are per database and roles per server, so all of this runs in the one
@@ -47,7 +49,7 @@ function lock(what: 'role' | 'database', name: string): Statement {
 }
 
 /** Raises unless the role still carries the comment that the plan was made upon: somebody else may have been quicker. */
-function fence(username: string, comment: string | null): Statement {
+export function fence(username: string, comment: string | null): Statement {
   return free(
     plpgsql(`BEGIN
       IF (SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = ${literal(username)})
@@ -138,6 +140,9 @@ function statements(change: RoleChange, username: string, named: readonly string
       return [administer(sql), free(ifPossible(second))];
     case 'end sessions':
       return [{ needs: 'end sessions', sql: plpgsql(terminate(username)) }];
+    // In the databases themselves: see reassign.ts.
+    case 'reassign':
+      return [];
     case 'drop':
       return [free(plpgsql(unused(username))), administer(sql)];
     default:
@@ -182,7 +187,7 @@ const terminate = (username: string) => `DECLARE
       IF joined THEN REVOKE ${identifier(username)} FROM CURRENT_USER; END IF;
     END`;
 
-const unused = (username: string) => `BEGIN
+export const unused = (username: string) => `BEGIN
       IF EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(username)} AND rolcanlogin)
       THEN RAISE EXCEPTION 'the role may log in again' USING ERRCODE = '${ownStates.changed}'; END IF;
       IF EXISTS (SELECT FROM pg_stat_activity JOIN pg_roles r ON r.oid = usesysid WHERE r.rolname = ${literal(username)})

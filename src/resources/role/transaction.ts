@@ -8,13 +8,16 @@ import { begin, guard, type Statement } from './sql.ts';
 
 /** What every step has in hand. */
 export interface Hand {
-  readonly server: Pick<RoleServer, 'authentication'>;
+  readonly server: Pick<RoleServer, 'authentication' | 'holdIn'>;
   readonly session: Session;
   readonly desired: DesiredRole;
 }
 
 /** What a message about a refusal needs to know. */
-export type Asker = Pick<Hand, 'server' | 'session'> & { readonly username: string };
+export interface Asker extends Pick<Hand, 'session'> {
+  readonly server: Pick<RoleServer, 'authentication'>;
+  readonly username: string;
+}
 
 export type Attempt =
   | { readonly result: 'committed'; readonly rows: readonly Row[] }

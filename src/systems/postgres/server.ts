@@ -62,7 +62,7 @@ export function openServer(options: ServerOptions): PostgresServer {
   const { host, port, username, authentication, timeScale = 1 } = options;
   const failure = (error: unknown) => adminFailure(error, { host, port }, username);
 
-  const open = async (signal: AbortSignal): Promise<Connected> => {
+  const open = async (signal: AbortSignal, into = database): Promise<Connected> => {
     const [ca, password] = await Promise.all([options.ca(), options.password()]);
     const { dial, mayDial } = options;
     const to = {
@@ -72,7 +72,7 @@ export function openServer(options: ServerOptions): PostgresServer {
       ...(mayDial === undefined ? {} : { mayDial }),
     };
     const timeoutMs = waits.connectMs * timeScale;
-    const client = await connect({ ...to, database, username, password, ca, timeoutMs }, signal);
+    const client = await connect({ ...to, database: into, username, password, ca, timeoutMs }, signal);
     try {
       const limits = { statementMs: waits.statementMs * timeScale, lockMs: waits.lockMs * timeScale };
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
@@ -89,15 +89,17 @@ export function openServer(options: ServerOptions): PostgresServer {
     }
   };
 
+  const leave = ({ client }: Connected) => {
+    // In order where that works, so that the server need not log a lost connection.
+    client.end().catch(() => {});
+    setTimeout(() => destroy(client), waits.closeMs * timeScale).unref();
+  };
+
   const pool = createPool<Connected>({
     size: options.poolSize,
     idleMs: waits.idleMs * timeScale,
-    open,
-    close: ({ client }) => {
-      // In order where that works, so that the server need not log a lost connection.
-      client.end().catch(() => {});
-      setTimeout(() => destroy(client), waits.closeMs * timeScale).unref();
-    },
+    open: (signal) => open(signal),
+    close: (connected) => leave(connected),
     closed: () =>
       new Failure('unavailable', 'DatabaseUnavailable', 'Connections to this server are being closed.'),
   });
@@ -110,8 +112,22 @@ export function openServer(options: ServerOptions): PostgresServer {
     }
   };
 
-  const hold = async <T>(work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T> => {
-    const connected = await acquire(signal);
+  const hold: RoleServer['hold'] = async (work, signal) =>
+    await use(await acquire(signal), (connected, state) => pool.release(connected, state), work, signal);
+
+  const holdIn: RoleServer['holdIn'] = async (into, work, signal) => {
+    const connected = await open(signal, into).catch((error: unknown) => {
+      throw failure(signal.aborted ? noAnswer(signal) : error);
+    });
+    return await use(connected, leave, work, signal);
+  };
+
+  const use = async <T>(
+    connected: Connected,
+    giveBack: (connected: Connected, state: 'whole' | 'broken') => void,
+    work: (session: Session) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> => {
     const { client, told } = connected;
     let isBroken = false;
     const cut = () => {
@@ -146,7 +162,7 @@ export function openServer(options: ServerOptions): PostgresServer {
       // Whoever left a transaction open is not to hand it on.
       const isWhole = !isBroken && client.getTransactionStatus() === 'I';
       if (!isWhole) destroy(client);
-      pool.release(connected, isWhole ? 'whole' : 'broken');
+      giveBack(connected, isWhole ? 'whole' : 'broken');
     }
   };
 
@@ -167,6 +183,7 @@ export function openServer(options: ServerOptions): PostgresServer {
   return {
     authentication,
     hold,
+    holdIn,
     ask: async (question, item, signal) => {
       try {
         return await untilAborted(askTogether(question, item), signal);
