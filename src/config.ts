@@ -116,6 +116,13 @@ export const settings = {
     sentence: 'IAM reads a second, at most; 0 is no limit.',
     helm: 'aws.iamReadsPerSecond',
   },
+  'inline-policies': {
+    type: 'boolean',
+    default: false,
+    sentence:
+      'Keep inline policies on roles for IamDatabases with policy.delivery Inline. Needs iam:PutRolePolicy on them (operator-policy-inline.json), which IAM cannot limit to certain contents.',
+    helm: 'aws.inlinePolicies',
+  },
   'listen-address': {
     type: 'string',
     default: ':8080',

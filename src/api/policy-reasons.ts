@@ -25,6 +25,11 @@ export const policyReasons = {
     remedy:
       "Take the role's attachments out of the other tool's hands (in Terraform managed_policy_arns and aws_iam_role_policy_attachments_exclusive), or use spec.policy.delivery Document; then set the annotation iamdb.dev/reconcile-requested-at.",
   },
+  InlineNotEnabled: {
+    means: 'The IamDatabase asks for inline policies, and the operator is not set up to keep any.',
+    remedy:
+      'Start it with --inline-policies and the rights of docs/reference/operator-policy-inline.json, or use spec.policy.delivery Managed.',
+  },
   RoleNotAttachable: {
     means: 'Policies cannot be attached to this role (service-linked or AWSReservedSSO).',
     remedy: 'Name a role of your own.',

@@ -7,9 +7,9 @@ export const policy = {
   properties: {
     delivery: {
       description:
-        'Managed: managed policies, attached by the operator. Document: a ConfigMap <user>-policy with the document, for somebody else to attach. None: nothing; somebody else knows what to allow.',
+        'Managed: managed policies, attached by the operator. Inline: one inline policy on each role (10,240 characters; needs --inline-policies). Document: a ConfigMap <user>-policy with the document, for somebody else to attach. None: nothing; somebody else knows what to allow.',
       type: 'string',
-      enum: ['Managed', 'Document', 'None'],
+      enum: ['Managed', 'Inline', 'Document', 'None'],
       default: 'Managed',
     },
     tags: {

@@ -1,23 +1,20 @@
 // What many users share, converged once for all who wait: the policies of an IAM role, and a trust bundle.
-import { annotations } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { systemClock } from '../controller/clock.ts';
 import { coalesce } from '../controller/coalesce.ts';
 import { stanceOf } from '../reconcile/contributions.ts';
-import { createDetachments, detachmentWindowMs } from '../reconcile/detachments.ts';
 import { converge } from '../reconcile/kernel/converge.ts';
 import { asFailure } from '../reconcile/kernel/failure.ts';
 import { preview } from '../reconcile/kernel/preview.ts';
 import { trustBundleName } from '../reconcile/names.ts';
 import { hasBegun, standingOf } from '../reconcile/standing.ts';
 import type { World } from '../reconcile/world.ts';
-import type { Contribution, DesiredPolicy } from '../resources/policy/policy.ts';
-import type { Tags } from '../resources/policy/names.ts';
+import type { inlineResource } from '../resources/policy/inline/resource.ts';
 import type { policyResource } from '../resources/policy/resource.ts';
 import type { DesiredTrustBundle, TrustContribution } from '../resources/trust-bundle/plan.ts';
 import type { trustBundleResource } from '../resources/trust-bundle/resource.ts';
 import type { Caches } from './caches.ts';
-import { usersByRole } from './users-by-role.ts';
+import { createRolePolicies } from './role-policies.ts';
 
 export interface SharedPasses
   extends Pick<
@@ -42,90 +39,18 @@ export function sharedPasses(options: {
   > &
     Parameters<typeof standingOf>[1];
   readonly policy: ReturnType<typeof policyResource>;
+  readonly inline: ReturnType<typeof inlineResource> | undefined;
   readonly trustBundle: ReturnType<typeof trustBundleResource>;
   readonly deadlineMs: number;
 }): SharedPasses {
-  const { caches, world, policy, trustBundle, deadlineMs } = options;
+  const { caches, world, trustBundle, deadlineMs } = options;
   const isPlanned = world.settings.mode === 'Plan';
   // An operator in plan mode removes nothing: everything of users that stay is unknown, and what has no user stays as well.
   const isComplete = () => caches.isSynced() && !isPlanned;
 
-  const windowMs = detachmentWindowMs * world.settings.timeScale;
-  const detachments = createDetachments({ windowMs, now: world.now });
+  const rolePolicies = createRolePolicies(options);
 
-  const usersOf = usersByRole(caches.users, caches.serviceAccounts, world);
-
-  const policyOf = (roleARN: string): DesiredPolicy => ({
-    roleARN,
-    operatorID: world.operatorID,
-    scope: world.scope(),
-    contributions: contributionsTo(roleARN),
-    tags: tagsFor(roleARN),
-    contested: detachments.contested(roleARN),
-    resourceIDs: world.resourceIDs(),
-    complete: isComplete(),
-  });
-
-  /** Where two databases want another value of one tag, the name that comes first decides, always. */
-  const tagsFor = (roleARN: string): Tags => {
-    const names = new Set(usersOf(roleARN).naming.map(({ spec }) => spec.databaseRef.name));
-    const all = [...names].toSorted().map((name) => world.database(name)?.spec.policy);
-    const wanted = all.map((policy) => (policy?.delivery === 'Managed' ? (policy.tags ?? {}) : {}));
-    return Object.assign({}, ...wanted.toReversed()) as Tags;
-  };
-
-  const contributionsTo = (roleARN: string, but?: IamDatabaseUser): readonly Contribution[] => {
-    const { naming, possible } = usersOf(roleARN);
-    const delivered = (user: IamDatabaseUser) => asDelivered(user, toPolicy(user));
-    const isOther = ({ metadata }: IamDatabaseUser) => metadata.uid !== but?.metadata.uid;
-    return [
-      ...naming.filter(isOther).map(delivered),
-      ...possible.filter(isOther).map(delivered).map(asPossible),
-    ];
-  };
-
-  /** What somebody else keeps stays as it is here until they say that theirs is in place. */
-  const asDelivered = (user: IamDatabaseUser, contribution: Contribution): Contribution => {
-    const database = world.database(user.spec.databaseRef.name);
-    if (contribution.state !== 'present' || database?.spec.policy.delivery === 'Managed') return contribution;
-    const isHandedOver =
-      database?.metadata.annotations?.[annotations.policiesHandedOver] ===
-      String(database?.metadata.generation);
-    return { ...contribution, state: isHandedOver ? 'absent' : 'unknown' };
-  };
-
-  const toPolicy = (user: IamDatabaseUser): Contribution => {
-    const { username } = user.spec;
-    const standing = standingOf(user, world);
-    const stance = stanceOf(user, standing, world);
-    const target = 'target' in standing ? standing.target : undefined;
-    const arns = target === undefined ? undefined : world.arnsOf(user, target);
-    // One that leaves is no reason to keep anything, even where its database cannot be resolved any more.
-    if (stance === 'absent') {
-      return { state: 'absent', username, arns: arns ?? [] };
-    }
-    if (stance === 'released' && arns !== undefined) return { state: 'released', username, arns };
-    // A role that turned out to be somebody else's must not be entered any more.
-    if (stance === 'present' && arns !== undefined && world.disowned.has(user.metadata.uid)) {
-      return { state: 'absent', username, arns };
-    }
-    // Nobody may be let in as a role that was not seen to be ours.
-    if (stance !== 'present' || arns === undefined || !world.vetted.has(user.metadata.uid)) {
-      return { state: 'unknown', username, ...(arns === undefined ? {} : { arns }) };
-    }
-    return { state: stance, username, arns };
-  };
-
-  const policies = coalesce({
-    run: async (roleARN, signal) => {
-      const resource = isPlanned ? onlyReleasing(policy) : policy;
-      const outcome = await converge(resource, policyOf(roleARN), 'Enforce', signal);
-      detachments.note(roleARN, outcome);
-      return outcome;
-    },
-    deadlineMs,
-    clock: systemClock,
-  });
+  const policies = coalesce({ run: rolePolicies.converge, deadlineMs, clock: systemClock });
 
   /** `asIf`: the user whose change of the wish is asked for. */
   const bundleOf = async (
@@ -191,15 +116,6 @@ export function sharedPasses(options: {
     clock: systemClock,
   });
 
-  const previewPolicy: World['previewPolicy'] = async (user, roleARN, signal) => {
-    const standing = standingOf(user, world);
-    const arns = 'target' in standing ? world.arnsOf(user, standing.target) : [];
-    const others = contributionsTo(roleARN, user);
-    const without = { ...policyOf(roleARN), contributions: others };
-    const own: Contribution = { state: 'present', username: user.spec.username, arns };
-    return await preview(policy, { ...without, contributions: [...others, own] }, signal, without);
-  };
-
   const previewBundle: World['previewBundle'] = async (user, signal) => {
     const standing = standingOf(user, world);
     if (standing.state !== 'eligible') return { lines: [] };
@@ -216,10 +132,10 @@ export function sharedPasses(options: {
   };
 
   return {
-    previewPolicy,
+    previewPolicy: rolePolicies.preview,
     previewBundle,
     convergePolicy: policies,
-    forgive: detachments.forgive,
+    forgive: rolePolicies.forgive,
     convergeBundle: (namespace, name, signal) => bundles(`${namespace}/${name}`, signal),
     isBundleShared: ({ metadata }, name) =>
       caches.users
@@ -228,33 +144,5 @@ export function sharedPasses(options: {
   };
 }
 
-/** What stands for it stays, nothing is added. */
-function asPossible(contribution: Contribution): Contribution {
-  return contribution.state === 'present' ? { ...contribution, state: 'unknown' } : contribution;
-}
-
 const isOver = (user: IamDatabaseUser): boolean =>
   user.metadata.deletionTimestamp !== undefined || !hasBegun(user);
-
-/** In plan mode a deleted user still lets go of what it leaves behind: of the policies that and nothing else is written. */
-function onlyReleasing(policy: ReturnType<typeof policyResource>): ReturnType<typeof policyResource> {
-  return {
-    ...policy,
-    plan: (desired, observed) => {
-      const plan = policy.plan(desired, observed);
-      if ('refused' in plan) return [];
-      const before = new Map(observed.shards.map(({ policyARN, released }) => [policyARN, released.length]));
-      const releasing = new Set(
-        plan.flatMap((change) =>
-          change.do === 'write' && change.released.length > (before.get(change.policyARN) ?? 0)
-            ? [change.policyARN]
-            : [],
-        ),
-      );
-      return plan.filter(
-        (change) =>
-          (change.do === 'write' || change.do === 'delete-version') && releasing.has(change.policyARN),
-      );
-    },
-  };
-}

@@ -28,11 +28,9 @@ export function createSweeper(options: {
   const one = async (key: string, signal: AbortSignal): Promise<boolean> => {
     const [kind, rest = ''] = key.split(' ');
     const [namespace = '', name = ''] = rest.split('/');
-    const outcome =
-      kind === 'policy'
-        ? await world.convergePolicy(rest, signal)
-        : await world.convergeBundle(namespace, name, signal);
-    return outcome.result !== 'failed';
+    if (kind !== 'policy') return (await world.convergeBundle(namespace, name, signal)).result !== 'failed';
+    const { managed, inline } = await world.convergePolicy(rest, signal);
+    return managed.result !== 'failed' && inline?.result !== 'failed';
   };
 
   /** Other users of the role or the namespace may be suspended, so that no pass of theirs comes by. */

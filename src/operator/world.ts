@@ -11,6 +11,7 @@ import { connectionKind, policyKind } from '../resources/connection/plan.ts';
 import { connectionResource } from '../resources/connection/resource.ts';
 import { dbUserARN } from '../resources/policy/arn.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
+import { inlineResource } from '../resources/policy/inline/resource.ts';
 import { policyResource } from '../resources/policy/resource.ts';
 import { policyThatAllows } from '../resources/policy/policy.ts';
 import { readMark, rehearse, roleResource, whyKept, whyLeftAlone } from '../resources/role/resource.ts';
@@ -46,6 +47,7 @@ export function createWorld(options: {
   const now = () => Date.now();
   const pace = createLoginPace(config['proofs-per-second'], systemClock);
   const policy = policyResource(aws.iam);
+  const inline = config['inline-policies'] ? inlineResource(aws.iam) : undefined;
   const trustBundle = trustBundleResource({ configMaps, now });
 
   const seen = {
@@ -94,7 +96,7 @@ export function createWorld(options: {
 
   return {
     ...seen,
-    ...sharedPasses({ caches, world: seen, policy, trustBundle, deadlineMs: options.passDeadlineMs }),
+    ...sharedPasses({ caches, world: seen, policy, inline, trustBundle, deadlineMs: options.passDeadlineMs }),
     isComplete: () => caches.isSynced(),
     wakeDatabase: options.wakeDatabase,
     user: (key) => {

@@ -2,7 +2,7 @@
 import type { ConditionType, Reason } from '../api/conditions.ts';
 import { userFinalizer } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
-import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
+import type { ObservedPolicies } from '../resources/policy/policy.ts';
 import { type Ending, roleAfter } from './ending.ts';
 import { converge, type Outcome } from './kernel/converge.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
@@ -140,8 +140,11 @@ async function endOurPolicies(
   const target = world.stateOf(user.spec.databaseRef.name)?.target;
   const arns = target === undefined || target instanceof Failure ? [] : world.arnsOf(user, target);
   const end = async (roleARN: string) => {
-    const failure = whatHolds(await world.convergePolicy(roleARN, signal), arns);
-    return failure === undefined ? [] : [{ roleARN, failure }];
+    const { managed, inline } = await world.convergePolicy(roleARN, signal);
+    const shards = (observed: ObservedPolicies) => observed.shards.flatMap((shard) => shard.arns);
+    const ofInline = inline && whatHolds(inline, (observed) => observed.arns, arns);
+    const failure = whatHolds(managed, shards, arns) ?? ofInline;
+    return failure === undefined ? [] : [{ roleARN, failure, isListed: ofInline === undefined }];
   };
   const named = new Set(principalsOf(user, world).resolved.map(({ roleARN }) => roleARN));
   const ofNamed = (await Promise.all([...named].map(end))).flat();
@@ -150,18 +153,21 @@ async function endOurPolicies(
   const holding = await world.rolesHolding(user, signal).catch(asFailure);
   if (holding instanceof Failure) return ofNamed[0]?.failure ?? holding;
   const ofOthers = (await Promise.all(holding.filter((roleARN) => !named.has(roleARN)).map(end))).flat();
-  return [...ofNamed.filter(({ roleARN }) => holding.includes(roleARN)), ...ofOthers][0]?.failure;
+  // No listing tells of inline policies.
+  const ours = ofNamed.filter(({ roleARN, isListed }) => !isListed || holding.includes(roleARN));
+  return [...ours, ...ofOthers][0]?.failure;
 }
 
 /** What holds up others who share the policies is no matter of one that is in none of them any more. */
-function whatHolds(
-  outcome: Outcome<ObservedPolicies, PolicyChange>,
+function whatHolds<Observed>(
+  outcome: Outcome<Observed, unknown>,
+  arnsIn: (observed: Observed) => readonly string[],
   arns: readonly string[],
 ): Failure | undefined {
   if (!('failure' in outcome)) return undefined;
   const left =
     outcome.result !== 'blocked' ||
     arns.length === 0 ||
-    outcome.observed.shards.some((shard) => shard.arns.some((arn) => arns.includes(arn)));
+    arnsIn(outcome.observed).some((arn) => arns.includes(arn));
   return left ? outcome.failure : undefined;
 }

@@ -147,6 +147,65 @@ describe('tags of a policy', () => {
   });
 });
 
+describe('inline policies', () => {
+  const inlined = async (delivery: Delivery = 'Inline') => {
+    const world = aWorld({}, { inline: true });
+    world.put(aDatabase({ spec: { policy: { delivery } } }), aUser());
+    await pass(world);
+    return world;
+  };
+
+  it('hold the user, and no managed one does', async () => {
+    const world = await inlined();
+    expect(condition(world, 'Ready')).toBe('True Ready');
+    expect(world.policies.allowedInline(roleARN)).toEqual([arn]);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+  });
+
+  it('are not kept by an operator that was not given the right, which says so and looks for none', async () => {
+    const world = aWorld();
+    world.put(aDatabase({ spec: { policy: { delivery: 'Inline' } } }), aUser());
+    await pass(world);
+    expect(condition(world, 'PolicyReady')).toBe('False InlineNotEnabled');
+    expect(world.calls.filter((call) => call.includes('inline'))).toEqual([]);
+  });
+
+  it.each<[Delivery, Delivery]>([
+    ['Managed', 'Inline'],
+    ['Inline', 'Managed'],
+  ])('and managed ones change places, the new before the old: %s to %s', async (from, to) => {
+    const world = await inlined(from);
+    world.calls.length = 0;
+    deliver(world, to);
+    await pass(world);
+    expect(condition(world, 'Ready')).toBe('True Ready');
+    expect(world.policies.allowedInline(roleARN)).toEqual(to === 'Inline' ? [arn] : []);
+    expect(world.policies.allowed(roleARN)).toEqual(to === 'Managed' ? [arn] : []);
+    const changes = world.calls.filter((call) => call.startsWith('change') && call.includes('polic'));
+    expect(changes.map((call) => call.includes('inline'))).toEqual([to === 'Inline', from === 'Inline']);
+  });
+
+  it('keep the user while the managed one cannot be made', async () => {
+    const world = await inlined();
+    deliver(world, 'Managed');
+    world.policies.broken.set(roleARN, refused);
+    await pass(world);
+    expect(world.policies.allowedInline(roleARN)).toEqual([arn]);
+  });
+
+  it('lose a user that is deleted, and hold the deletion up until they do', async () => {
+    const world = await inlined();
+    world.policies.broken.set('inline', refused);
+    world.put(deleted(world.stored()));
+    await pass(world);
+    expect(world.user('payments/checkout')).toBeDefined();
+    world.policies.broken.clear();
+    await pass(world);
+    expect(world.user('payments/checkout')).toBeUndefined();
+    expect(world.policies.allowedInline(roleARN)).toEqual([]);
+  });
+});
+
 describe('a change of delivery', () => {
   it.each<Delivery>(['Document', 'None'])(
     'to %s leaves what lets the user in until it is handed over',

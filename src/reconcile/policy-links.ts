@@ -4,6 +4,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import type { UserStatus } from '../api/schema.ts';
 import { type DesiredConnection, policyKind } from '../resources/connection/plan.ts';
 import { documentOf } from '../resources/policy/document.ts';
+import { inlineHolds, inlineNotEnabled } from '../resources/policy/inline/inline.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
 import { converge, type Outcome } from './kernel/converge.ts';
 import { Failure } from './kernel/failure.ts';
@@ -12,7 +13,7 @@ import { declared, done, type Done, isSettled } from './links.ts';
 import { policyDocumentName } from './names.ts';
 import type { Eligible } from './standing.ts';
 import { failed, good, isAskedFor, type Link, waiting } from './status.ts';
-import type { World } from './world.ts';
+import type { RolePolicies, World } from './world.ts';
 
 export interface PoliciesDone extends Done {
   readonly principals: NonNullable<UserStatus['principals']>;
@@ -33,9 +34,10 @@ export async function convergePolicies(
   if (isAskedFor(user) || user.status?.observedGeneration !== user.metadata.generation) {
     for (const { roleARN } of standing.principals.resolved) world.forgive(roleARN);
   }
-  const kept = await convergeManaged(user, standing, role, world, signal);
+  const kept = await convergeOurs(user, standing, role, world, signal);
   switch (delivery) {
     case 'Managed':
+    case 'Inline':
       if (!isSettled(kept)) return kept;
       return withLink(kept, await convergeDocument(user, standing, 'absent', world, signal));
     case 'Document':
@@ -119,7 +121,7 @@ export async function previewPolicies(
   const { delivery } = standing.database.spec.policy;
   const wishes = documentsOf(user, standing, world, delivery === 'Document' ? 'present' : 'absent');
   const each = await Promise.all([
-    ...(delivery === 'Managed'
+    ...(delivery === 'Managed' || delivery === 'Inline'
       ? resolved.map(({ roleARN }) => world.previewPolicy(user, roleARN, signal))
       : []),
     ...wishes.map((wish) => preview(world.connection, wish, signal)),
@@ -129,10 +131,10 @@ export async function previewPolicies(
 }
 
 /**
- * The managed policies of the user's IAM roles. Runs even while the role cannot be looked at, so that what is attached stays
+ * The policies of ours on the user's IAM roles. Runs even while the role cannot be looked at, so that what is attached stays
  * attached; the user's own ARN gets in only once the role is known to be ours.
  */
-async function convergeManaged(
+async function convergeOurs(
   user: IamDatabaseUser,
   standing: Eligible,
   role: Done,
@@ -143,14 +145,16 @@ async function convergeManaged(
   const { resolved, unresolved } = standing.principals;
   const each = await Promise.all(
     resolved.map(async ({ roleARN, source }) => {
-      const outcome = await world.convergePolicy(roleARN, signal);
-      const policyARN = 'observed' in outcome ? world.policyHolding(outcome.observed, arns) : undefined;
-      return {
-        roleARN,
-        source,
-        policyARN,
-        done: own(done('PolicyReady', outcome), outcome, policyARN, arns),
-      };
+      const { managed, inline } = await world.convergePolicy(roleARN, signal);
+      const policyARN = 'observed' in managed ? world.policyHolding(managed.observed, arns) : undefined;
+      const one =
+        standing.database.spec.policy.delivery === 'Inline'
+          ? ofInline(inline, arns)
+          : {
+              held: policyARN !== undefined,
+              done: own(done('PolicyReady', managed), managed, policyARN, arns),
+            };
+      return { roleARN, source, policyARN, ...one };
     }),
   );
   const principals = each.map(({ roleARN, source, policyARN }) => ({
@@ -163,7 +167,7 @@ async function convergeManaged(
   if (unknown !== undefined) return { link: failed('PolicyReady', unknown), changes, principals };
   const bad = each.find((one) => one.done.link.status !== 'True');
   if (bad !== undefined) return { link: bad.done.link, changes, principals };
-  if (each.some((one) => one.policyARN === undefined)) {
+  if (each.some((one) => !one.held)) {
     const link = isSettled(role)
       ? failed('PolicyReady', notInPolicyYet)
       : waiting('PolicyReady', 'RoleReady');
@@ -185,6 +189,22 @@ function own(
   const mine = 'changes' in outcome ? outcome.changes.filter((one) => gives(one, policyARN, arns)) : changes;
   const isHeld = outcome.result === 'blocked' && policyARN !== undefined;
   return { link: isHeld ? good('PolicyReady', 'AsDeclared', declared) : link, changes: mine };
+}
+
+/** The same of the inline policy. */
+function ofInline(outcome: RolePolicies['inline'], arns: readonly string[]) {
+  if (outcome === undefined) {
+    return { held: false, done: { link: failed('PolicyReady', inlineNotEnabled), changes: [] } };
+  }
+  const { link } = done('PolicyReady', outcome);
+  const held = outcome.result !== 'failed' && inlineHolds(outcome.observed, arns);
+  const isHeld = outcome.result === 'blocked' && held;
+  const changes = ('changes' in outcome ? outcome.changes : []).filter(
+    (change) =>
+      change.do === 'put' &&
+      (change.added.length + change.removed.length === 0 || change.added.some((arn) => arns.includes(arn))),
+  );
+  return { held, done: { link: isHeld ? good('PolicyReady', 'AsDeclared', declared) : link, changes } };
 }
 
 function gives(change: PolicyChange, policyARN: string | undefined, arns: readonly string[]): boolean {

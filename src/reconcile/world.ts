@@ -9,6 +9,7 @@ import type {
   DesiredConnection,
   ObservedConnection,
 } from '../resources/connection/plan.ts';
+import type { InlineChange, ObservedInline } from '../resources/policy/inline/inline.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { DesiredRole, ObservedRole, RoleChange, RoleOwner } from '../resources/role/role.ts';
@@ -106,7 +107,7 @@ export interface World extends View {
   /** Tries again to attach what others detached. */
   forgive(roleARN: string): void;
   /** One pass over all policies of ours for an IAM role, begun after the call; shared by all who wait. */
-  convergePolicy(roleARN: string, signal: AbortSignal): Promise<Outcome<ObservedPolicies, PolicyChange>>;
+  convergePolicy(roleARN: string, signal: AbortSignal): Promise<RolePolicies>;
   /** The same for a trust bundle. */
   convergeBundle(
     namespace: string,
@@ -137,6 +138,13 @@ export interface World extends View {
   wakeDatabase(name: string): void;
   /** Consecutive passes of a key that failed, for the back-off. */
   readonly failures: Map<string, number>;
+}
+
+/** What a pass over an IAM role found and did. */
+export interface RolePolicies {
+  readonly managed: Outcome<ObservedPolicies, PolicyChange>;
+  /** Undefined where the operator may not keep inline policies. */
+  readonly inline: Outcome<ObservedInline, InlineChange> | undefined;
 }
 
 /** What is remembered of the last proof of a user. */

@@ -90,6 +90,8 @@ export interface PolicyInput {
   readonly principals: readonly string[];
   /** rds-db ARNs of the operator's own admin users, with authentication IAM. */
   readonly admins: readonly string[];
+  /** With --inline-policies. */
+  readonly inline?: boolean;
 }
 
 /** The operator's own minimal IAM policy: its path only, its policies only, the roles that opted in only. */
@@ -153,6 +155,17 @@ export function operatorPolicy(input: PolicyInput): {
         ],
         Condition: { ArnLike: { 'iam:PolicyARN': ours } },
       },
+      ...(input.inline === true
+        ? [
+            {
+              // IAM has no condition on the name or the contents of an inline policy.
+              Sid: 'KeepOwnInlinePolicies',
+              Effect: 'Allow' as const,
+              Action: ['iam:GetRolePolicy', 'iam:PutRolePolicy', 'iam:DeleteRolePolicy'],
+              Resource: input.principals,
+            },
+          ]
+        : []),
       {
         Sid: 'ProveAsWorkload',
         Effect: 'Allow',

@@ -2,6 +2,15 @@
 import type { Resource } from '../../src/reconcile/kernel/converge.ts';
 import { asFailure, type Failure } from '../../src/reconcile/kernel/failure.ts';
 import { describePolicy } from '../../src/resources/policy/describe.ts';
+import {
+  type DesiredInline,
+  describeInline,
+  type InlineChange,
+  inlineDocument,
+  type ObservedInline,
+  planInline,
+  readInline,
+} from '../../src/resources/policy/inline/inline.ts';
 import { planPolicy } from '../../src/resources/policy/plan.ts';
 import {
   type DesiredPolicy,
@@ -12,10 +21,14 @@ import {
   type Quotas,
 } from '../../src/resources/policy/policy.ts';
 
+type InlineResource = Resource<DesiredInline, ObservedInline, InlineChange>;
 type PolicyResource = Resource<DesiredPolicy, ObservedPolicies, PolicyChange>;
 
 export interface PolicyModel {
   readonly resource: PolicyResource;
+  readonly inline: InlineResource;
+  /** ARNs that the inline policy of the role allows. */
+  allowedInline(roleARN: string): readonly string[];
   /** ARNs that the role is allowed to connect to now, whosever they are. */
   allowed(roleARN: string): readonly string[];
   /** Those of them that were let go. */
@@ -36,6 +49,7 @@ export interface PolicyModel {
 
 export function policyModel(note: (call: string) => void): PolicyModel {
   const shards = new Map<string, ObservedShard[]>();
+  const inline = new Map<string, string>();
   const of = (roleARN: string) => shards.get(roleARN) ?? [];
 
   const take = (roleARN: string, change: PolicyChange) => {
@@ -117,6 +131,28 @@ export function policyModel(note: (call: string) => void): PolicyModel {
         roleARN,
         of(roleARN).map((shard) => ({ ...shard, attached: false })),
       );
+    },
+    allowedInline: (roleARN) => readInline(inline.get(roleARN)).arns,
+    inline: {
+      observe: ({ roleARN }) => {
+        note(`observe inline policy of ${nameOf(roleARN)}`);
+        const broken = model.broken.get('inline');
+        if (broken !== undefined) return Promise.reject(asFailure(broken));
+        const role = model.missing.has(roleARN)
+          ? ({ exists: false } as const)
+          : ({ exists: true, attachedPolicies: 0 } as const);
+        return Promise.resolve({ ...readInline(inline.get(roleARN)), role });
+      },
+      plan: planInline,
+      describe: describeInline,
+      apply: (changes, { roleARN, scope }) => {
+        note(`change inline policy of ${nameOf(roleARN)}: ${changes.map((change) => change.do).join(', ')}`);
+        for (const change of changes) {
+          if (change.do === 'put') inline.set(roleARN, inlineDocument(change, scope));
+          else inline.delete(roleARN);
+        }
+        return Promise.resolve(undefined);
+      },
     },
     resource: {
       observe: ({ roleARN }) => {

@@ -91,6 +91,7 @@ export function aWorld(
   settings: Partial<World['settings']> = {},
   options: {
     readonly log?: (call: string) => void;
+    readonly inline?: boolean;
     /** Another process over the same PostgreSQL, AWS and ConfigMaps, and in the same list of calls. */
     readonly outside?: TestWorld;
   } = {},
@@ -225,6 +226,7 @@ export function aWorld(
       caches: { users, serviceAccounts, isSynced: () => world.synced },
       world: seen,
       policy: policies.resource,
+      inline: options.inline === true ? policies.inline : undefined,
       trustBundle: bundleResource(configMaps),
       deadlineMs: 5_000,
     }),

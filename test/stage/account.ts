@@ -8,7 +8,11 @@ export const operatorID = 'stage';
 export const operatorRoleARN = `arn:aws:iam::${accountID}:role/iamdb-operator`;
 
 /** May be assumed by the pods of the cluster; the stage hands out its keys instead. */
-export function createOperatorRole(aws: Aws, admins: readonly string[]): string {
+export function createOperatorRole(
+  aws: Aws,
+  admins: readonly string[],
+  options: { readonly inline: boolean } = { inline: false },
+): string {
   const role = aws.createRole({
     name: 'iamdb-operator',
     trustPolicy: trusting('pods.eks.amazonaws.com', 'Service'),
@@ -19,6 +23,7 @@ export function createOperatorRole(aws: Aws, admins: readonly string[]): string 
         operatorID,
         principals: [`arn:aws:iam::${accountID}:role/payments-*`],
         admins,
+        ...options,
       }),
     },
   });

@@ -82,7 +82,9 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         : await createPasswordAdmin(database.postgres);
     const resourceID = createCluster(aws, database);
     const adminARN = `arn:aws:rds-db:${region}:${accountID}:dbuser:${resourceID}/${admin.username}`;
-    const operatorRole = createOperatorRole(aws, [adminARN]);
+    const operatorRole = createOperatorRole(aws, [adminARN], {
+      inline: settings['inline-policies'] === 'true',
+    });
     createWorkloadRole(aws, 'payments-checkout');
 
     progress?.('installing CRDs and the operator');

@@ -23,6 +23,7 @@
 - {{ printf "--proofs-per-second=%s" (toJson .Values.proofsPerSecond) | quote }}
 - {{ printf "--iam-writes-per-second=%s" (toJson .Values.aws.iamWritesPerSecond) | quote }}
 - {{ printf "--iam-reads-per-second=%s" (toJson .Values.aws.iamReadsPerSecond) | quote }}
+- {{ printf "--inline-policies=%s" (toJson .Values.aws.inlinePolicies) | quote }}
 {{- with .Values.listenAddress }}
 - {{ printf "--listen-address=%s" . | quote }}
 {{- end }}

@@ -138,7 +138,10 @@ interface Claims {
   readonly resourceIDs: ReadonlySet<string>;
 }
 
-function claimsOf({ contributions, resourceIDs }: DesiredPolicy): Claims {
+export function claimsOf({
+  contributions,
+  resourceIDs,
+}: Pick<DesiredPolicy, 'contributions' | 'resourceIDs'>): Claims {
   const present = new Set<string>();
   const absent = new Set<string>();
   const released = new Set<string>();
@@ -153,12 +156,15 @@ function claimsOf({ contributions, resourceIDs }: DesiredPolicy): Claims {
 }
 
 /** What is let go where it stands: nobody who stays wants it. One that is wanted again is taken back in its place. */
-function releasedOf(claims: Claims, shard: ObservedShard): readonly string[] {
+export function releasedOf(
+  claims: Claims,
+  shard: Pick<ObservedShard, 'arns' | 'released'>,
+): readonly string[] {
   const left = [...shard.released, ...shard.arns.filter((arn) => claims.released.has(arn))];
   return left.filter((arn) => !claims.present.has(arn)).toSorted();
 }
 
-function isClaimed(claims: Claims, arn: string): boolean {
+export function isClaimed(claims: Claims, arn: string): boolean {
   if (claims.present.has(arn)) return true;
   const unknown = claims.unknown.get(parseDbUserARN(arn)?.username ?? '') ?? [];
   // The namesake on another server does not hold on to what somebody leaves behind on this one.

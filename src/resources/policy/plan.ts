@@ -166,7 +166,9 @@ function without(arns: readonly string[], others: readonly string[]): readonly s
   return arns.filter((arn) => !known.has(arn));
 }
 
-function refuseForeignWish({ contributions }: DesiredPolicy): Failure | undefined {
+export function refuseForeignWish({
+  contributions,
+}: Pick<DesiredPolicy, 'contributions'>): Failure | undefined {
   const isExact = contributions.every(
     (user) =>
       user.state !== 'present' || user.arns.every((arn) => parseDbUserARN(arn)?.username === user.username),
@@ -179,7 +181,10 @@ function refuseForeignWish({ contributions }: DesiredPolicy): Failure | undefine
   );
 }
 
-function roleBarrier({ roleARN }: DesiredPolicy, { role }: ObservedPolicies): Failure | undefined {
+export function roleBarrier(
+  { roleARN }: Pick<DesiredPolicy, 'roleARN'>,
+  { role }: Pick<ObservedPolicies, 'role'>,
+): Failure | undefined {
   if (!isAttachable(parseRoleARN(roleARN))) {
     return new Failure(
       'invalid',

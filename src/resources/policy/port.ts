@@ -48,6 +48,19 @@ export interface PolicyPort {
   deleteVersion(policyARN: string, versionID: string, signal: AbortSignal): Promise<void>;
   delete(policyARN: string, signal: AbortSignal): Promise<void>;
   tag(policyARN: string, tags: Tags, signal: AbortSignal): Promise<void>;
+
+  /**
+   * The inline policy of a role by that name; undefined if there is none. `known`: an answer of today will do. Throws
+   * NotVisibleYet while IAM does not show what was written here before.
+   */
+  inline(
+    roleName: string,
+    name: string,
+    age: 'fresh' | 'known',
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
+  putInline(roleName: string, name: string, document: string, signal: AbortSignal): Promise<void>;
+  deleteInline(roleName: string, name: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface NewPolicy {

@@ -116,9 +116,9 @@ async function lookCloser(
   return { ...closer, shards };
 }
 
-async function lookAtRole(
+export async function lookAtRole(
   iam: PolicyPort,
-  { roleARN }: DesiredPolicy,
+  { roleARN }: Pick<DesiredPolicy, 'roleARN'>,
   signal: AbortSignal,
 ): Promise<ObservedRole> {
   const role = await iam.role(parseRoleARN(roleARN).name, signal).catch(asFailure);

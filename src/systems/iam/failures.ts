@@ -103,6 +103,7 @@ const table: Readonly<Record<string, Row>> = {
 const quotas: Readonly<Record<string, string>> = {
   CreatePolicy: 'The IAM quota "Customer managed policies in an AWS account"',
   AttachRolePolicy: 'The IAM quota "Managed policies attached to an IAM role"',
+  PutRolePolicy: 'The IAM quota of 10,240 characters of inline policies on a role',
   CreatePolicyVersion: 'The IAM quota of versions per managed policy',
 };
 

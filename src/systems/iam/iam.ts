@@ -4,6 +4,7 @@ import type { AccessPorts } from '../../resources/access/access.ts';
 import type { PolicyPort } from '../../resources/policy/port.ts';
 import { createCalls, type SentCall } from './calls.ts';
 import { type Clock, realClock } from './clock.ts';
+import { createInline } from './inline.ts';
 import { createListings } from './listings.ts';
 import { createMemory } from './memory.ts';
 import { createReads } from './reads.ts';
@@ -106,6 +107,7 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
     policies: (path, namePrefix, signal) => listings.policies(path, namePrefix, signal),
     overview: (path, signal) => listings.overview(path, signal),
     ...createReads(calls, memory, timing, clock),
+    ...createInline(calls, timing, clock),
     ...createWrites(calls, memory, listings, timing.settleMs, clock),
     close: () => client.destroy(),
   };

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type DesiredInline,
+  inlineDocument,
+  inlineHolds,
+  inlineLimit,
+  type ObservedInline,
+  onlyReleasingInline,
+  planInline,
+  readInline,
+} from './inline.ts';
+import { arnOf, present, unknown, wish as policyWish } from '../testing.ts';
+import type { Contribution } from '../policy.ts';
+
+const wish = (contributions: readonly Contribution[], more: Partial<DesiredInline> = {}): DesiredInline => ({
+  ...policyWish(contributions),
+  ...more,
+});
+const role = { exists: true, attachedPolicies: 0 } as const;
+const nothing: ObservedInline = { ...readInline(undefined), role };
+const holding = (users: readonly string[], more: Partial<ObservedInline> = {}): ObservedInline => ({
+  ...readInline(inlineDocument({ arns: users.map((user) => arnOf(user)), released: [] }, 'all')),
+  role,
+  ...more,
+});
+const leaving = (username: string): Contribution => ({ state: 'absent', username, arns: [arnOf(username)] });
+/** What is done, and with which users. */
+const plan = (desired: DesiredInline, observed: ObservedInline) => {
+  const planned = planInline(desired, observed);
+  if ('refused' in planned) return planned.refused.reason;
+  return planned.map((change) =>
+    change.do === 'put' ? change.arns.map((arn) => arn.slice(arn.lastIndexOf('/') + 1)).join(' ') : 'remove',
+  );
+};
+
+describe('the inline policy of a role', () => {
+  it.each<[string, DesiredInline, ObservedInline, unknown]>([
+    ['is made for a user', wish([present('a')]), nothing, ['a']],
+    ['is made for nobody', wish([unknown('a')]), nothing, []],
+    ['takes another user', wish([present('a'), present('b')]), holding(['a']), ['a b']],
+    ['is as it should be', wish([present('a')]), holding(['a']), []],
+    ['loses who leaves', wish([present('a'), leaving('b')]), holding(['a', 'b']), ['a']],
+    ['loses who has no object', wish([present('a')]), holding(['a', 'b']), ['a']],
+    ['keeps who is not known', wish([present('a'), unknown('b')]), holding(['b']), ['a b']],
+    ['goes with its last user', wish([leaving('a')]), holding(['a']), ['remove']],
+    ['is put right when it was edited', wish([present('a')]), holding(['a'], { exact: false }), ['a']],
+    ['is not touched while the view is partial', wish([], { complete: false }), holding(['a']), []],
+    [
+      'is not made on a role that does not exist',
+      wish([present('a')]),
+      { ...nothing, role: { exists: false } },
+      'RoleNotFound',
+    ],
+    ['keeps what another scope wrote', wish([]), holding(['a'], { scope: '0' }), []],
+    [
+      'is refused beside what another scope wrote',
+      wish([present('b')]),
+      holding(['a'], { scope: '0' }),
+      'ForeignPolicy',
+    ],
+    ['takes over what it accounts for', wish([present('a')]), holding(['a'], { scope: '0' }), ['a']],
+    ['loses who leaves, whoever wrote it', wish([leaving('a')]), holding(['a'], { scope: '0' }), ['remove']],
+  ])('%s', (_sentence, desired, observed, expected) => {
+    expect(plan(desired, observed)).toEqual(expected);
+  });
+
+  it('has room for what IAM admits and says so of the rest, which costs nobody else anything', () => {
+    const users = Array.from({ length: 200 }, (_, i) => `user_${String(i).padStart(6, '0')}`);
+    const desired = wish(users.map((user) => present(user)));
+    const [put] = planInline(desired, nothing) as readonly { readonly arns: readonly string[] }[];
+    const text = inlineDocument({ arns: put?.arns ?? [], released: [] }, 'all');
+    expect(text.length).toBeLessThanOrEqual(inlineLimit);
+    expect(text.length).toBeGreaterThan(inlineLimit - 120);
+    expect(plan(desired, { ...readInline(text), role })).toBe('QuotaExceeded');
+  });
+
+  it('reads back exactly what it writes, encoded by IAM or not, and nothing else', () => {
+    const arns = [arnOf('a'), arnOf('b')];
+    const text = inlineDocument({ arns, released: [arnOf('c')] }, 'all');
+    const read = readInline(text);
+    expect(read).toMatchObject({ exists: true, arns, released: [arnOf('c')], exact: true });
+    expect(inlineHolds(read, arns)).toBe(true);
+    expect(inlineHolds(read, [arnOf('z')])).toBe(false);
+    expect(readInline(text.replace('"Allow"', '"Deny"')).exact).toBe(false);
+    expect(readInline('{}')).toMatchObject({ exists: true, arns: [], exact: false });
+  });
+
+  it('lets go of who is to keep the access, which plan mode does too', () => {
+    const released: Contribution = { state: 'released', username: 'a', arns: [arnOf('a')] };
+    const observed = holding(['a', 'b']);
+    const desired = wish([released, unknown('b')], { complete: false });
+    const planned = planInline(desired, observed);
+    expect(planned).toMatchObject([{ do: 'put', arns: [arnOf('b')], released: [arnOf('a')], removed: [] }]);
+    expect(onlyReleasingInline(planned, observed)).toEqual(planned);
+    expect(onlyReleasingInline(planInline(wish([present('c')]), nothing), nothing)).toEqual([]);
+  });
+});
