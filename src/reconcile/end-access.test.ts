@@ -205,8 +205,8 @@ it('a role that lost its mark is left alone, and it is told that it may still lo
   await pass(world);
   expect(isGone(world)).toBe(true);
   expect(world.roles.has('payments_checkout')).toBe(true);
-  const told = world.events.filter(({ event }) => event.reason === 'RoleNotOurs');
-  expect(told[0]?.event.message).toContain('may still log in');
+  const told = world.events.find(({ event }) => event.reason === 'RoleNotOurs');
+  expect(told?.event.message).toContain('may still log in');
 });
 
 describe('the finalizer is held, and the other three parts are ended all the same, when', () => {
