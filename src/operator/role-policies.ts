@@ -37,7 +37,18 @@ export function createRolePolicies(options: {
 } {
   const { caches, world } = options;
   const isPlanned = world.settings.mode === 'Plan';
-  const managed = isPlanned ? onlyReleasing(options.policy) : options.policy;
+  const policy = isPlanned ? onlyReleasing(options.policy) : options.policy;
+  const managed: typeof policy = {
+    ...policy,
+    apply: async (changes, desired, observed, signal) => {
+      const after = await policy.apply(changes, desired, observed, signal);
+      const known = new Set(observed.shards.map(({ policyARN }) => policyARN));
+      for (const { do: what, policyARN } of changes) {
+        if (what === 'attach' && known.has(policyARN)) detachments.attachedAgain(desired.roleARN, policyARN);
+      }
+      return after;
+    },
+  };
   const inline = isPlanned ? options.inline && onlyReleasingOf(options.inline) : options.inline;
   // An operator in plan mode removes nothing: everything of users that stay is unknown, and what has no user stays as well.
   const isComplete = () => caches.isSynced() && !isPlanned;

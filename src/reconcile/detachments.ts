@@ -5,6 +5,8 @@ import type { Outcome } from './kernel/converge.ts';
 export interface Detachments {
   /** Policies that are not attached to the role again until somebody asks for it. */
   contested(roleARN: string): ReadonlySet<string>;
+  /** It was there, detached, and was attached again: told at once, as reading it back may fail. */
+  attachedAgain(roleARN: string, policyARN: string): void;
   /** Takes in what a pass over the role found and did. */
   note(roleARN: string, outcome: Outcome<ObservedPolicies, PolicyChange>): void;
   /** Somebody changed the spec or asked for another try. */
@@ -22,6 +24,8 @@ interface Known {
   readonly stopped: boolean;
 }
 
+const nothing: Known = { again: [], stopped: false };
+
 export function createDetachments(options: { readonly windowMs: number; now(): number }): Detachments {
   const byRole = new Map<string, ReadonlyMap<string, Known>>();
   const recent = ({ again }: Known) => again.filter((at) => options.now() - at < options.windowMs);
@@ -34,19 +38,17 @@ export function createDetachments(options: { readonly windowMs: number; now(): n
           isContested(known) ? [policyARN] : [],
         ),
       ),
+    attachedAgain: (roleARN, policyARN) => {
+      const before = byRole.get(roleARN) ?? new Map<string, Known>();
+      const again = [...recent(before.get(policyARN) ?? nothing), options.now()];
+      byRole.set(roleARN, new Map([...before, [policyARN, { again, stopped: false }]]));
+    },
     note: (roleARN, outcome) => {
       if (outcome.result === 'failed') return;
-      const changes = outcome.result === 'converged' ? [] : outcome.changes;
-      const did = (what: PolicyChange['do'], policyARN: string) =>
-        changes.some((change) => change.do === what && change.policyARN === policyARN);
       const before = byRole.get(roleARN);
       // A policy that is not there any more is forgotten: one that is made anew is another.
       const after = outcome.observed.shards.flatMap(({ policyARN, attached }): [string, Known][] => {
-        const known = before?.get(policyARN) ?? { again: [], stopped: false };
-        if (did('create', policyARN)) return [];
-        if (did('attach', policyARN)) {
-          return [[policyARN, { again: [...recent(known), options.now()], stopped: false }]];
-        }
+        const known = before?.get(policyARN) ?? nothing;
         // Attached by whoever took it away: they have made peace with it.
         const stopped = !attached && isContested(known);
         return stopped || recent(known).length > 0 ? [[policyARN, { ...known, stopped }]] : [];
