@@ -88,6 +88,7 @@ export const samples: Readonly<Record<string, unknown>> = {
   proveWithServiceAccountsIn: 'payments,shop',
   mode: 'Plan',
   proofsPerSecond: 2.5,
+  'aws.inlinePolicies': true,
   'aws.iamWritesPerSecond': 0,
   'aws.iamReadsPerSecond': 0.5,
   listenAddress: '[::]:9090',
