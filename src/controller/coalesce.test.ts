@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { batch } from './batch.ts';
 import { coalesce } from './coalesce.ts';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createFakeClock, type FakeClock } from '../../test/builders/fake-clock.ts';
 
 const never = new AbortController().signal;
 let clock: FakeClock;

@@ -7,7 +7,7 @@ import {
   type Occurrence,
   type SeriesToSend,
 } from './events.ts';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createFakeClock, type FakeClock } from '../../test/builders/fake-clock.ts';
 import type { Incident } from './incident.ts';
 
 let clock: FakeClock;

@@ -1,6 +1,6 @@
 // Leader election among processes with clocks and troubles of their own.
 import { beforeEach, expect, test } from 'vitest';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createFakeClock, type FakeClock } from '../../test/builders/fake-clock.ts';
 import type { Incident } from './incident.ts';
 import { createElection, type Election, type LeasePort, type StoredLease } from './leader.ts';
 

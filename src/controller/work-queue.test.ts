@@ -1,6 +1,6 @@
 // The work queue under a clock that the test moves.
 import { beforeEach, expect, test } from 'vitest';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createFakeClock, type FakeClock } from '../../test/builders/fake-clock.ts';
 import { createWorkQueue, type Taken, type WorkQueue, type WorkQueueMetrics } from './work-queue.ts';
 
 let clock: FakeClock;

@@ -1,7 +1,7 @@
 // Passes: serial per key, bounded in time, and contained whatever they do.
 import { beforeEach, expect, test } from 'vitest';
 import { createController, type Controller } from './controller.ts';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createFakeClock, type FakeClock } from '../../test/builders/fake-clock.ts';
 import type { Incident } from './incident.ts';
 import type { PassResult, Reconcile } from './workers.ts';
 

@@ -1,6 +1,6 @@
 // Logins for proof are spread, and nobody waits long for a turn.
 import { expect, it } from 'vitest';
-import { createFakeClock } from '../controller/fake-clock.ts';
+import { createFakeClock } from '../../test/builders/fake-clock.ts';
 import { createLoginPace } from './login-pace.ts';
 
 const signal = new AbortController().signal;

@@ -14,7 +14,7 @@ import {
   tagsOf,
   tagValue,
 } from './names.ts';
-import { arnOf, roleARN } from './testing.ts';
+import { arnOf, roleARN } from '../../../test/builders/policy-fixtures.ts';
 
 const user: DatabaseUser = {
   partition: 'aws-cn',

@@ -5,7 +5,15 @@ import { documentSize } from './document.ts';
 import { tagKeys, tagsOf } from './names.ts';
 import { planPolicy } from './plan.ts';
 import type { Contribution, DesiredPolicy, ObservedPolicies, ObservedShard } from './policy.ts';
-import { after, arnOf, roleARN, shard, sight, wish, working } from './testing.ts';
+import {
+  after,
+  arnOf,
+  roleARN,
+  shard,
+  sight,
+  wish,
+  working,
+} from '../../../test/builders/policy-fixtures.ts';
 
 const usernames = ['a', 'b', 'c', 'd', 'e'] as const;
 const resourceIDs = ['cluster-A', 'db-B'] as const;

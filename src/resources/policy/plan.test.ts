@@ -5,7 +5,17 @@ import { documentSize } from './document.ts';
 import { tagKeys, tagsOf } from './names.ts';
 import { planPolicy } from './plan.ts';
 import type { DesiredPolicy, ObservedPolicies, PolicyChange } from './policy.ts';
-import { after, arnOf, present, roleARN, shard, sight, unknown, wish, working } from './testing.ts';
+import {
+  after,
+  arnOf,
+  present,
+  roleARN,
+  shard,
+  sight,
+  unknown,
+  wish,
+  working,
+} from '../../../test/builders/policy-fixtures.ts';
 
 function changes(desired: DesiredPolicy, observed: ObservedPolicies): readonly PolicyChange[] {
   const plan = planPolicy(desired, observed);

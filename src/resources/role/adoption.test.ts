@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { formatMark, markOf, releasedComment } from './mark.ts';
-import { applyStep, blank, type ModelRole, type ModelServer } from './model-server.ts';
-import { changesOf, owner, person, present, reasonOf, server, us } from './plan-fixtures.ts';
+import { applyStep, blank, type ModelRole, type ModelServer } from '../../../test/builders/model-server.ts';
+import {
+  changesOf,
+  owner,
+  person,
+  present,
+  reasonOf,
+  server,
+  us,
+} from '../../../test/builders/role-fixtures.ts';
 import { describeRole } from './describe.ts';
 import { stepsOf } from './plan.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeRole, sqlOf } from './describe.ts';
 import { formatMark, markOf } from './mark.ts';
-import { owner } from './plan-fixtures.ts';
+import { owner } from '../../../test/builders/role-fixtures.ts';
 import type { RoleChange } from './role.ts';
 import { statementsFor } from './sql.ts';
 

@@ -8,8 +8,17 @@ import {
   type ModelServer,
   none,
   observe,
-} from './model-server.ts';
-import { absent, changesOf, owner, person, present, reasonOf, server, us } from './plan-fixtures.ts';
+} from '../../../test/builders/model-server.ts';
+import {
+  absent,
+  changesOf,
+  owner,
+  person,
+  present,
+  reasonOf,
+  server,
+  us,
+} from '../../../test/builders/role-fixtures.ts';
 import { planRole, stepsOf } from './plan.ts';
 import type { DesiredRole } from './role.ts';
 

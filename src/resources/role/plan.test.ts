@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { formatMark, markOf, parseMark, releasedComment } from './mark.ts';
-import { applyStep, blank, type Granted, type ModelRole, type ModelServer, none } from './model-server.ts';
+import {
+  applyStep,
+  blank,
+  type Granted,
+  type ModelRole,
+  type ModelServer,
+  none,
+} from '../../../test/builders/model-server.ts';
 import {
   absent,
   changesOf,
@@ -12,7 +19,7 @@ import {
   released,
   server,
   us,
-} from './plan-fixtures.ts';
+} from '../../../test/builders/role-fixtures.ts';
 import { stepsOf } from './plan.ts';
 import type { DesiredRole, PresentRole } from './role.ts';
 

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { formatMark, markOf } from './mark.ts';
-import { applyStep, blank, type ModelRole } from './model-server.ts';
-import { absent, changesOf, disabled, owner, present, server, us } from './plan-fixtures.ts';
+import { applyStep, blank, type ModelRole } from '../../../test/builders/model-server.ts';
+import {
+  absent,
+  changesOf,
+  disabled,
+  owner,
+  present,
+  server,
+  us,
+} from '../../../test/builders/role-fixtures.ts';
 import { stepsOf } from './plan.ts';
 import type { DesiredRole } from './role.ts';
 import { isSameValue, settingsIn, valueSQL } from './settings.ts';

@@ -5,7 +5,12 @@ import type { Incident } from '../../controller/incident.ts';
 import { createReflector, type Reflector } from '../../controller/reflector.ts';
 import { type Change, createStore } from '../../controller/store.ts';
 import type { ReflectorTiming } from '../../controller/timing.ts';
-import { type FakeApiServer, isList, isWatch, startFakeApiServer } from './fake-api-server.ts';
+import {
+  type FakeApiServer,
+  isList,
+  isWatch,
+  startFakeApiServer,
+} from '../../../test/builders/fake-api-server.ts';
 import { listWatchOf } from './list-watch.ts';
 import { kinds } from './resource.ts';
 import { connect, type KubeTransport } from './transport.ts';

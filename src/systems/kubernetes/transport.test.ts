@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type FakeApiServer, type Fault, startFakeApiServer } from './fake-api-server.ts';
+import {
+  type FakeApiServer,
+  type Fault,
+  startFakeApiServer,
+} from '../../../test/builders/fake-api-server.ts';
 import { loadKubeConfig } from './kube-config.ts';
 import { KubeError } from './kube-error.ts';
 import { objectsOf } from './objects.ts';

@@ -9,7 +9,7 @@ import {
   planInline,
   readInline,
 } from './inline.ts';
-import { arnOf, present, unknown, wish as policyWish } from '../testing.ts';
+import { arnOf, present, unknown, wish as policyWish } from '../../../../test/builders/policy-fixtures.ts';
 import type { Contribution } from '../policy.ts';
 
 const wish = (contributions: readonly Contribution[], more: Partial<DesiredInline> = {}): DesiredInline => ({

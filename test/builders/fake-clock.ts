@@ -1,5 +1,5 @@
 // A clock for tests: time stands still until the test moves it.
-import type { Clock } from './clock.ts';
+import type { Clock } from '../../src/controller/clock.ts';
 
 export interface FakeClock extends Clock {
   /** Moves time on, firing each timer at its own moment and letting promises settle in between. */

@@ -1,13 +1,13 @@
 // For tests: policies as they would be observed, and what each change does to them by IAM's own rules.
-import { documentSize } from './document.ts';
-import { shardARN, shardName, tagsOf } from './names.ts';
+import { documentSize } from '../../src/resources/policy/document.ts';
+import { shardARN, shardName, tagsOf } from '../../src/resources/policy/names.ts';
 import {
   type DesiredPolicy,
   fixedQuotas,
   type ObservedPolicies,
   type ObservedShard,
   type PolicyChange,
-} from './policy.ts';
+} from '../../src/resources/policy/policy.ts';
 
 export const roleARN = 'arn:aws:iam::111122223333:role/team/checkout';
 

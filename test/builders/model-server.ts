@@ -1,7 +1,13 @@
 // For tests: a PostgreSQL server as far as one role goes, which remembers who really granted what.
-import { formatMark, parseMark } from './mark.ts';
-import type { Settings } from './settings.ts';
-import type { DesiredRole, GroupPower, ObservedRole, PresentRole, RoleChange } from './role.ts';
+import { formatMark, parseMark } from '../../src/resources/role/mark.ts';
+import type { Settings } from '../../src/resources/role/settings.ts';
+import type {
+  DesiredRole,
+  GroupPower,
+  ObservedRole,
+  PresentRole,
+  RoleChange,
+} from '../../src/resources/role/role.ts';
 
 /** Who granted something. From PostgreSQL 16 on both may have; before, the first one's grant is the only one. */
 export type Granted = ReadonlySet<'us' | 'person'>;
