@@ -3,9 +3,9 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { endingOf } from './ending.ts';
 import { isExpired } from './expiry.ts';
 import type { Loss } from './loss.ts';
-import { modeOf, type Moded } from './mode.ts';
+import { modeOf, type Moded, ownersMode } from './mode.ts';
 import { hasBegun, type Standing } from './standing.ts';
-import { isSuspended } from './suspension.ts';
+import { isSuspended, ownersSuspend } from './suspension.ts';
 
 /** Present puts in; absent takes out, on evidence only; unknown leaves as observed; released leaves for good. */
 export type Stance = 'present' | 'absent' | 'unknown' | 'released';
@@ -25,11 +25,13 @@ interface Judged extends Moded {
  */
 export function stanceOf(user: IamDatabaseUser, standing: Standing, view: Judged): Stance {
   if (!hasBegun(user)) return standing.state === 'eligible' ? 'unknown' : 'absent';
-  if (isSuspended(user, view)) return 'unknown';
+  const isTakenBack = standing.state === 'refused' && standing.by === 'owner';
+  const left = isTakenBack ? ownersSuspend(user, view) : isSuspended(user, view);
+  if (left) return 'unknown';
   if (user.metadata.deletionTimestamp !== undefined) {
     return endingOf(user, standing, view) === 'Retain' ? 'released' : 'absent';
   }
-  if (modeOf(user, view) === 'Plan') return 'unknown';
+  if ((isTakenBack ? ownersMode(user, view) : modeOf(user, view)) === 'Plan') return 'unknown';
   if (standing.state !== 'unresolved' && isExpired(user, view.now())) return 'absent';
   if (standing.state === 'eligible') return 'present';
   const isLost = standing.state === 'refused' && view.losses.get(user.metadata.uid)?.verdict === 'ended';

@@ -43,6 +43,8 @@ const another = (n: number) =>
   aUser({ metadata: { name: `user-${n}` }, spec: { username: `payments_${n}` } });
 const keys = (count: number) => [key, ...Array.from({ length: count - 1 }, (_, n) => `payments/user-${n}`)];
 
+const atOnce = { onPermissionLost: { graceSeconds: 0 } };
+
 describe('a user that works and is not allowed any more', () => {
   it.each<[string, (world: TestWorld) => void, reason: string]>([
     ['as the rule is gone', (world) => world.put(aDatabase({ spec: nobody })), 'NamespaceNotAllowed'],
@@ -141,12 +143,12 @@ describe('a user that works and is not allowed any more', () => {
 
   it.each<[string, (world: TestWorld) => void]>([
     [
-      'is suspended',
-      (world) => world.put({ ...world.stored(), spec: { ...world.stored().spec, suspend: true } }),
+      'is suspended by its database',
+      (world) => world.put(aDatabase({ spec: { ...nobody, ...atOnce, suspend: true } })),
     ],
     [
-      'is planned',
-      (world) => world.put({ ...world.stored(), spec: { ...world.stored().spec, mode: 'Plan' } }),
+      'is planned by its database',
+      (world) => world.put(aDatabase({ spec: { ...nobody, ...atOnce, mode: 'Plan' } })),
     ],
     [
       'cannot be resolved',
@@ -167,6 +169,15 @@ describe('a user that works and is not allowed any more', () => {
     world.time += 3_600_000;
     await pass(world);
     expect(mayEnter(world)).toEqual(open);
+  });
+
+  it.each([{ suspend: true }, { mode: 'Plan' }] as const)('does not keep it by its own %o', async (own) => {
+    const world = await working(1, atOnce);
+    world.put(aDatabase({ spec: { ...nobody, ...atOnce } }));
+    world.put({ ...world.stored(), spec: { ...world.stored().spec, ...own } });
+    await pass(world);
+    await pass(world);
+    expect(mayEnter(world)).toEqual(shut);
   });
 
   it('by another database that cannot be seen now loses nothing', async () => {
@@ -256,18 +267,7 @@ describe('a change by which too many would lose access', () => {
     expect(world.storedDatabase().status?.conditions?.[0]).toMatchObject({ status: 'True' });
   });
 
-  it('does not count those who were suspended, deleted, or ended before', async () => {
-    const world = await working(6, spec);
-    const one = world.stored('payments/user-0');
-    world.put({ ...one, spec: { ...one.spec, suspend: true } });
-    world.put(without(2));
-    await passAll(world);
-    expect(mayEnter(world)).toEqual(shut);
-    expect(mayEnter(world, 'payments_0')).toEqual(open);
-    world.put({ ...one, spec: { ...one.spec, suspend: false } });
-    await passAll(world);
-    expect(mayEnter(world, 'payments_0')).toEqual(shut);
-
+  it('does not count those who are being deleted', async () => {
     const again = await working(6, spec);
     again.put(deleted(again.stored('payments/user-0')), without(2));
     await pass(again);

@@ -1,9 +1,9 @@
 // Whether a user that works and is not allowed any more is to lose its access: after a grace, and never too many at once.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { annotations } from '../api/names.ts';
-import { modeOf, type Moded } from './mode.ts';
+import { type Moded, ownersMode } from './mode.ts';
 import { hasBegun, isDisallowed, type View } from './standing.ts';
-import { isSuspended } from './suspension.ts';
+import { ownersSuspend } from './suspension.ts';
 
 /** What is remembered of a user that is not allowed any more. */
 export interface Loss {
@@ -60,6 +60,6 @@ function isMass(database: IamDatabase, sight: Sight): boolean {
 
 const isLost = (user: IamDatabaseUser, sight: Sight): boolean =>
   sight.losses.get(user.metadata.uid)?.verdict !== 'ended' &&
-  !isSuspended(user, sight) &&
-  modeOf(user, sight) === 'Enforce' &&
+  !ownersSuspend(user, sight) &&
+  ownersMode(user, sight) === 'Enforce' &&
   isDisallowed(user, sight);

@@ -6,20 +6,27 @@ import { expire } from './expire.ts';
 import { convergeConnection, convergeRole, convergeTrustBundle, isSettled } from './links.ts';
 import { convergePolicies } from './policy-links.ts';
 import { keepPermission, losePermission } from './lose-permission.ts';
-import { modeOf } from './mode.ts';
+import { modeOf, ownersMode } from './mode.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { planUser } from './plan-user.ts';
 import { type AccessDone, proveAccess } from './prove-access.ts';
 import { report, reportSuspended } from './report-user.ts';
-import { contestedServer, type Eligible, hasBegun, type Standing, standingOf } from './standing.ts';
+import {
+  contestedServer,
+  type Eligible,
+  hasBegun,
+  type Standing,
+  standingOf,
+  isDisallowed,
+} from './standing.ts';
 import { failed, good, type Link, waiting } from './status.ts';
-import { isSuspended } from './suspension.ts';
+import { isSuspended, ownersSuspend } from './suspension.ts';
 import type { World } from './world.ts';
 
 export async function reconcileUser(key: string, world: World, signal: AbortSignal): Promise<NextLook> {
   const found = world.user(key);
   if (found === undefined) return whenSomethingHappens;
-  if (isSuspended(found, world)) {
+  if (isSuspended(found, world) && !isTakenBack(found, world)) {
     keepPermission(found, world);
     return await reportSuspended(found, world);
   }
@@ -57,6 +64,10 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
   return await report(user, world, { links, standing, policies, access, repairs });
 }
 
+/** A team's own suspend does not keep what the owner of the database takes back. */
+const isTakenBack = (user: IamDatabaseUser, world: World) =>
+  hasBegun(user) && !ownersSuspend(user, world) && isDisallowed(user, world);
+
 /** It does not go on; what it has stays as it is, unless it is the owner's will that it has it no more. */
 async function stop(
   user: IamDatabaseUser,
@@ -67,7 +78,7 @@ async function stop(
   const links = linksOf(standing, user);
   const database = world.database(user.spec.databaseRef.name);
   const isLost = standing.state === 'refused' && standing.by === 'owner' && hasBegun(user);
-  if (isLost && database !== undefined && modeOf(user, world) === 'Enforce') {
+  if (isLost && database !== undefined && ownersMode(user, world) === 'Enforce') {
     const why = { why: standing.failure, first: firstOf(standing, user) };
     return await losePermission(user, database, why, world, signal);
   }
