@@ -63,6 +63,13 @@ describe('an inline policy', () => {
 
   it('is exchanged for a managed one and back, no login refused, though IAM takes its time', async () => {
     stage.aws.propagationDelayMs = 300;
+    // What was mended a moment ago has to be seen as mended by an IAM that is slow from now on.
+    const mayEnter = () =>
+      scene.login('payments_shop', shop).then(
+        () => true,
+        () => false,
+      );
+    await until('a login', mayEnter);
     await withoutRefusal(async () => {
       await scene.apply(orders('Managed'));
       await until('the inline policy to go', () => inline() === undefined);

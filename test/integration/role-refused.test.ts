@@ -93,14 +93,14 @@ describe.each<PostgresMajor>([14, 16, 17, 18])(
       expect(reason(await bring(admin, adopting('legacy')))).toBe('converged');
 
       await sql(`CREATE ROLE king LOGIN CREATEDB; CREATE ROLE iam_already LOGIN; GRANT rds_iam TO iam_already;
-      CREATE ROLE reached LOGIN; CREATE ROLE reacher LOGIN; GRANT reached TO reacher`);
-      for (const username of ['king', 'iam_already', 'reached']) await give(username);
+      CREATE ROLE within_reach LOGIN; CREATE ROLE reacher LOGIN; GRANT within_reach TO reacher`);
+      for (const username of ['king', 'iam_already', 'within_reach']) await give(username);
       expect(reason(await bring(admin, adopting('king')))).toBe('RoleNotAdoptable');
       expect(reason(await bring(admin, adopting('iam_already')))).toBe('RoleNotAdoptable');
-      const reached = await bring(admin, adopting('reached'));
+      const reached = await bring(admin, adopting('within_reach'));
       expect(reason(reached)).toBe('WouldLockOut');
       expect('failure' in reached && reached.failure.message).toContain('reacher');
-      expect(await bed.groupsOf('reached')).toEqual([]);
+      expect(await bed.groupsOf('within_reach')).toEqual([]);
       await sql('CREATE ROLE bare NOLOGIN');
       await give('bare');
       expect(reason(await bring(admin, adopting('bare')))).toBe('changed');
