@@ -46,4 +46,4 @@ ENV PATH=/usr/local/bin NODE_ENV=production MALLOC_ARENA_MAX=1
 WORKDIR /app
 USER 65532:65532
 EXPOSE 8080
-ENTRYPOINT ["node", "--max-semi-space-size=1", "--heap-growing-percent=20", "/app/operator.mjs"]
+ENTRYPOINT ["node", "--max-semi-space-size=1", "--heap-growing-percent=20", "--optimize-for-size", "/app/operator.mjs"]
