@@ -153,6 +153,7 @@ export async function startOperator(options: {
       events.record({ regarding, type, reason, action: 'Reconcile', note: message });
     },
     note: log.failure,
+    onProof: metrics.proof,
     wakeUsers: (database) => wake.usersOf(database),
     wakeDatabase: (name) => controllers.databases.queue.add(name, { priority: 'dependency' }),
     passDeadlineMs: timing.pass.deadlineMs,

@@ -38,6 +38,8 @@ export function createWorld(options: {
   readonly databaseWrites: World['databaseWrites'];
   readonly event: World['event'];
   readonly note: World['note'];
+  /** Told the reason of each verdict. */
+  readonly onProof: (reason: string) => void;
   readonly wakeUsers: (database: string) => void;
   readonly wakeDatabase: (name: string) => void;
   readonly passDeadlineMs: number;
@@ -168,10 +170,13 @@ export function createWorld(options: {
     connection: connectionResource(configMaps),
     connectionsOf: (user) => ownedBy(user, connectionKind),
     policyDocumentsOf: (user) => ownedBy(user, policyKind),
-    verify: async (wish, signal) =>
-      (await pace(`${wish.endpoint}:${wish.port}`, signal))
-        ? await verifyAccess(wish, aws.access, signal)
-        : waitsForTurn,
+    verify: async (wish, signal) => {
+      const isTurn = await pace(`${wish.endpoint}:${wish.port}`, signal);
+      if (!isTurn) return waitsForTurn;
+      const verdict = await verifyAccess(wish, aws.access, signal);
+      options.onProof(verdict.reason);
+      return verdict;
+    },
     proofs: known.proofs,
     declared: known.declared,
     failures: known.failures,

@@ -226,6 +226,7 @@ describe('what a person can read', () => {
     expect(leaksSeen()).toEqual([]);
     expect(seen.get('log')).toContain('"level":"debug"');
     expect(seen.get('metrics')).toContain('iamdb');
+    expect(seen.get('metrics')).toMatch(/iamdb_probes_total\{result="Verified"\} [1-9]/);
     expect(seen.get('events')).toContain('TokenRefused');
   });
 });
