@@ -1,7 +1,7 @@
 // The schema of IamDatabase.
 import { allowRule } from './allow-schema.ts';
 import { policy } from './policy-schema.ts';
-import { conditions, dnsName, port, postgresName } from './schema-parts.ts';
+import { conditions, dnsName, observedGeneration, port, postgresName } from './schema-parts.ts';
 import { target } from './target-schema.ts';
 
 export const databaseSchema = {
@@ -151,11 +151,7 @@ export const databaseSchema = {
       type: 'object',
       default: { observedGeneration: -1 },
       properties: {
-        observedGeneration: {
-          type: 'integer',
-          format: 'int64',
-          description: 'The generation that the conditions speak of.',
-        },
+        observedGeneration,
         conditions,
         endpoint: { type: 'string', maxLength: 253, description: 'Writer endpoint.' },
         readerEndpoint: {

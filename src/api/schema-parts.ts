@@ -45,3 +45,9 @@ export const conditions = {
 /** Of an exact IAM role: a name has 64 characters at most, and no part of the path is empty. */
 export const roleARNPattern =
   '^arn:aws[a-z-]{0,13}:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}$';
+
+export const observedGeneration = {
+  type: 'integer',
+  format: 'int64',
+  description: 'The generation that the conditions speak of.',
+} as const;

@@ -1,5 +1,5 @@
 // The schema of IamDatabaseUser.
-import { conditions, dnsName, postgresName, roleARNPattern } from './schema-parts.ts';
+import { conditions, dnsName, observedGeneration, postgresName, roleARNPattern } from './schema-parts.ts';
 
 const settingValue = { type: 'string', minLength: 1, maxLength: 512 } as const;
 
@@ -186,11 +186,7 @@ export const userSchema = {
       type: 'object',
       default: { observedGeneration: -1 },
       properties: {
-        observedGeneration: {
-          type: 'integer',
-          format: 'int64',
-          description: 'The generation that the conditions speak of.',
-        },
+        observedGeneration,
         conditions,
         resourceARNs: {
           description: 'What the policies allow rds-db:connect on.',

@@ -1,6 +1,5 @@
-// Shared runs and gathered questions.
+// Shared runs.
 import { beforeEach, expect, test } from 'vitest';
-import { batch } from './batch.ts';
 import { coalesce } from './coalesce.ts';
 import { createFakeClock, type FakeClock } from '../../test/builders/fake-clock.ts';
 
@@ -130,73 +129,4 @@ test('a run is aborted at its deadline', async () => {
   runs[0]?.end(1);
   await answer;
   expect(clock.timers()).toBe(0);
-});
-
-function gathering(maxKeys = 100) {
-  const calls: (readonly string[])[] = [];
-  const ask = batch<string>({
-    ask: async (keys) => {
-      calls.push(keys);
-      if (keys.includes('bad')) throw new Error('broken');
-      return new Map(keys.filter((key) => key !== 'unknown').map((key) => [key, `answer ${key}`]));
-    },
-    windowMs: 5,
-    maxKeys,
-    deadlineMs: 1_000,
-    clock,
-  });
-  return { calls, ask };
-}
-
-test('questions within the window go out as one, each key once', async () => {
-  const { calls, ask } = gathering();
-  const answers = [ask('a', never), ask('b', never)];
-  await clock.advance(4);
-  answers.push(ask('a', never), ask('unknown', never));
-  await clock.advance(1);
-  expect(await Promise.all(answers)).toEqual(['answer a', 'answer b', 'answer a', undefined]);
-  expect(calls).toEqual([['a', 'b', 'unknown']]);
-});
-
-test('a question after the call began is part of the next one', async () => {
-  const { calls, ask } = gathering();
-  const first = ask('a', never);
-  await clock.advance(5);
-  const second = ask('a', never);
-  await clock.advance(5);
-  await Promise.all([first, second]);
-  expect(calls).toEqual([['a'], ['a']]);
-});
-
-test('a full batch does not wait', async () => {
-  const { calls, ask } = gathering(2);
-  const answers = [ask('a', never), ask('b', never), ask('c', never)];
-  await clock.settle();
-  expect(calls).toEqual([['a', 'b']]);
-  await clock.advance(5);
-  await Promise.all(answers);
-  expect(calls).toEqual([['a', 'b'], ['c']]);
-  expect(clock.timers()).toBe(0);
-});
-
-test('a failed call fails all who asked, and nobody else', async () => {
-  const { ask } = gathering();
-  const answers = [ask('a', never), ask('bad', never)];
-  const settled = Promise.allSettled(answers);
-  await clock.advance(5);
-  expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  const next = ask('a', never);
-  await clock.advance(5);
-  expect(await next).toBe('answer a');
-});
-
-test('a caller that leaves a batch gets its reason, the others their answer', async () => {
-  const { ask } = gathering();
-  const leaver = new AbortController();
-  const left = ask('a', leaver.signal);
-  const stayed = ask('a', never);
-  leaver.abort(new Error('left'));
-  await expect(left).rejects.toThrow('left');
-  await clock.advance(5);
-  expect(await stayed).toBe('answer a');
 });

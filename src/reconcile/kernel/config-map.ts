@@ -37,3 +37,46 @@ export interface ConfigMaps {
   /** Removes that very object; one that is gone already is no error. */
   remove(namespace: string, name: string, uid: string, signal: AbortSignal): Promise<void>;
 }
+
+export type ConfigMapChange =
+  | { readonly do: 'create'; readonly configMap: NewConfigMap }
+  | { readonly do: 'replace'; readonly configMap: NewConfigMap; readonly resourceVersion: string }
+  | { readonly do: 'remove'; readonly uid: string };
+
+export interface ObservedConfigMap {
+  readonly configMap: KeptConfigMap | undefined;
+}
+
+/** What the last write returned is an observation made after it: no further read. */
+export async function applyToConfigMap(
+  configMaps: ConfigMaps,
+  changes: readonly ConfigMapChange[],
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  observed: ObservedConfigMap,
+  signal: AbortSignal,
+): Promise<ObservedConfigMap> {
+  let { configMap } = observed;
+  for (const change of changes) {
+    switch (change.do) {
+      case 'create':
+        configMap = await configMaps.create(change.configMap, signal);
+        break;
+      case 'replace':
+        configMap = await configMaps.replace(change.configMap, change.resourceVersion, signal);
+        break;
+      case 'remove':
+        await configMaps.remove(namespace, name, change.uid, signal);
+        configMap = undefined;
+        break;
+    }
+  }
+  return { configMap };
+}
+
+export function sameEntries(
+  a: Readonly<Record<string, string>>,
+  b: Readonly<Record<string, string>>,
+): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

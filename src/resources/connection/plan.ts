@@ -2,7 +2,13 @@
 import { annotations, apiVersion, group, labels, managedByValue } from '../../api/names.ts';
 import type { Plan } from '../../reconcile/kernel/converge.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
-import type { KeptConfigMap, NewConfigMap, OwnerReference } from '../../reconcile/kernel/config-map.ts';
+import {
+  type ConfigMapChange,
+  type KeptConfigMap,
+  type NewConfigMap,
+  type OwnerReference,
+  sameEntries,
+} from '../../reconcile/kernel/config-map.ts';
 
 interface ConnectionIdentity {
   readonly namespace: string;
@@ -23,10 +29,7 @@ export interface ObservedConnection {
   readonly configMap: KeptConfigMap | undefined;
 }
 
-export type ConnectionChange =
-  | { readonly do: 'create'; readonly configMap: NewConfigMap }
-  | { readonly do: 'replace'; readonly configMap: NewConfigMap; readonly resourceVersion: string }
-  | { readonly do: 'remove'; readonly uid: string };
+export type ConnectionChange = ConfigMapChange;
 
 export const connectionKind = 'connection';
 export const policyKind = 'policy';
@@ -135,11 +138,6 @@ function agrees(observed: KeptConfigMap, wished: NewConfigMap): boolean {
     owner?.controller === true &&
     sameEntries(observed.data, wished.data)
   );
-}
-
-function sameEntries(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
 function foreign({ namespace, name, kind }: ConnectionIdentity): Failure {

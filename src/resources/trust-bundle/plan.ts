@@ -2,7 +2,7 @@
 import { group, labels, managedByValue } from '../../api/names.ts';
 import type { Plan } from '../../reconcile/kernel/converge.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
-import type { KeptConfigMap, NewConfigMap } from '../../reconcile/kernel/config-map.ts';
+import { type KeptConfigMap, type NewConfigMap, sameEntries } from '../../reconcile/kernel/config-map.ts';
 import { parseRoots, type Root, rootsWithin, uniteRoots, writeRoots } from './roots.ts';
 
 /** What one user asks of the bundle; `unknown` keeps what is there, `released` does so for good. */
@@ -173,11 +173,6 @@ function agrees(observed: KeptConfigMap, wished: NewConfigMap): boolean {
     // An owner would take the bundle along when it goes, from all the others.
     (observed.ownerReferences ?? []).length === 0
   );
-}
-
-function sameEntries(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
 function droppedFrom(observed: KeptConfigMap, wished: NewConfigMap, now: number): readonly string[] {

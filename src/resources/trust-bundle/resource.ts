@@ -1,6 +1,6 @@
 // Keeps the ConfigMap with a region's certificate authorities.
 import type { Resource } from '../../reconcile/kernel/converge.ts';
-import type { ConfigMaps } from '../../reconcile/kernel/config-map.ts';
+import { applyToConfigMap, type ConfigMaps } from '../../reconcile/kernel/config-map.ts';
 import {
   describeTrustBundle,
   type DesiredTrustBundle,
@@ -21,24 +21,7 @@ export function trustBundleResource(ports: {
     }),
     plan: (desired, observed) => planTrustBundle(desired, observed, now()),
     describe: describeTrustBundle,
-    async apply(changes, { namespace, name }, observed, signal) {
-      let { configMap } = observed;
-      for (const change of changes) {
-        switch (change.do) {
-          case 'create':
-            configMap = await configMaps.create(change.configMap, signal);
-            break;
-          case 'replace':
-            configMap = await configMaps.replace(change.configMap, change.resourceVersion, signal);
-            break;
-          case 'remove':
-            await configMaps.remove(namespace, name, change.uid, signal);
-            configMap = undefined;
-            break;
-        }
-      }
-      // What the write returned is an observation made after it: no further read.
-      return { configMap };
-    },
+    apply: async (changes, desired, observed, signal) =>
+      await applyToConfigMap(configMaps, changes, desired, observed, signal),
   };
 }
