@@ -62,29 +62,20 @@ afterAll(async () => {
 
 const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
 
-test('objects are made, applied, patched, refused and deleted as the adapter says', async () => {
+test('objects are made, patched, refused and deleted as the adapter says', async () => {
   const configMaps = objectsOf<ConfigMap>(transport, kinds.configMap);
   const name = { namespace, name: 'ours' };
   const write = { signal: never, fieldManager: 'iamdb-operator' };
-  const applied = await configMaps.applyPatch(
-    { metadata: name, data: { a: '1' } },
-    { ...write, force: false },
-  );
-  expect(applied.data).toEqual({ a: '1' });
+  const made = await configMaps.create({ metadata: name, data: { a: '1' } }, write);
+  expect(made.data).toEqual({ a: '1' });
   await expect(configMaps.create({ metadata: name }, write)).rejects.toMatchObject({
     status: 409,
     reason: 'AlreadyExists',
   });
-  await expect(
-    configMaps.applyPatch(
-      { metadata: name, data: { a: '2' } },
-      { ...write, fieldManager: 'somebody-else', force: false },
-    ),
-  ).rejects.toMatchObject({ status: 409, details: { causes: [{ reason: 'FieldManagerConflict' }] } });
   const patched = await configMaps.mergePatch(name, { data: { b: '2' } }, write);
   expect(patched.data).toEqual({ a: '1', b: '2' });
   await expect(
-    configMaps.replace({ metadata: { ...name, resourceVersion: applied.metadata.resourceVersion } }, write),
+    configMaps.replace({ metadata: { ...name, resourceVersion: made.metadata.resourceVersion } }, write),
   ).rejects.toMatchObject({ status: 409, reason: 'Conflict' });
   const another = '00000000-0000-0000-0000-000000000000';
   await expect(configMaps.delete(name, { signal: never, uid: another })).rejects.toMatchObject({
@@ -92,7 +83,7 @@ test('objects are made, applied, patched, refused and deleted as the adapter say
   });
   const page = await configMaps.list({ namespace, fieldSelector: 'metadata.name=ours', signal: never });
   expect(page.items.map(({ kind }) => kind)).toEqual(['ConfigMap']);
-  expect(await configMaps.delete(name, { signal: never, uid: applied.metadata.uid })).toBe('deleted');
+  expect(await configMaps.delete(name, { signal: never, uid: made.metadata.uid })).toBe('deleted');
   expect(await configMaps.delete(name, { signal: never })).toBe('absent');
   expect(await configMaps.get(name, never)).toBeUndefined();
 });
@@ -139,11 +130,10 @@ test('a reflector lives through a forgotten history, a restart and a recreated o
   const report = (incident: Incident) => incidents.push(incident);
   const configMaps = objectsOf<ConfigMap>(transport, kinds.configMap);
   const labels = { 'test/watched': 'yes' };
-  const put = (name: string, a: string) =>
-    configMaps.applyPatch(
-      { metadata: { namespace, name, labels }, data: { a } },
-      { signal: never, fieldManager: 'us', force: true },
-    );
+  const put = async (name: string, a: string) =>
+    (await configMaps.get({ namespace, name }, never)) === undefined
+      ? configMaps.create({ metadata: { namespace, name, labels }, data: { a } }, { signal: never })
+      : configMaps.mergePatch({ namespace, name }, { data: { a } }, { signal: never });
   for (const name of ['w1', 'w2', 'w3', 'w4', 'w5']) await put(name, '1');
 
   const store = createStore<ConfigMap>({ indexes: {}, report });

@@ -37,7 +37,6 @@ interface Play {
   readonly refuses?: Readonly<Record<string, Error>>;
   readonly answersAs?: string;
   readonly sessionAs?: string;
-  readonly version?: string;
   readonly callerARN?: string;
   /** What STS says to a ServiceAccount's token. */
   readonly webIdentityFails?: Failure;
@@ -94,7 +93,6 @@ function world(play: Play = {}): AccessPorts & {
       return Promise.resolve({
         currentUser: play.answersAs ?? request.username,
         sessionUser: play.sessionAs ?? request.username,
-        version: play.version ?? 'PostgreSQL 17.5 on aarch64-unknown-linux-gnu, compiled by gcc',
       });
     },
   };
@@ -164,7 +162,6 @@ describe('a proof as the workload', () => {
       reason: 'Verified',
       message: expect.stringContaining('answered with this user name') as unknown,
       verifiedAs: checkout,
-      serverVersion: '17.5',
     });
     expect(ports.logins).toHaveLength(1);
     const [{ password, ...login } = { password: new Secret('') }] = ports.logins;
@@ -293,7 +290,6 @@ describe('a role that the operator may not assume', () => {
       status: 'Unknown',
       reason: 'ProvenAsOperator',
       verifiedAs: closed.callerARN,
-      serverVersion: '17.5',
     });
     expect(ports.logins.map(({ password }) => password.reveal().split(' ')[0])).toEqual(['operator']);
   });
@@ -426,16 +422,6 @@ describe('another end of the login', () => {
       expect(verdict.message).not.toContain('evil');
     },
   );
-
-  it.each([
-    ['PostgreSQL 14.2', '14.2'],
-    ['PostgreSQL 16.13 (Debian)', '16.13'],
-    ['PostgreSQL 18beta1 on x86_64', '18'],
-    ['<script>', undefined],
-    [`PostgreSQL ${'9'.repeat(100)}`, undefined],
-  ])('with the version %j shows %j of it', async (version, shown) => {
-    expect((await verifyAccess(wish, world({ version }), signal)).serverVersion).toBe(shown);
-  });
 
   it('that nobody foresaw shows nothing of what was thrown', async () => {
     const refuses = { [checkout]: new Error('password token-of-the-day') };

@@ -80,7 +80,6 @@ export interface AccessPorts {
   login(request: LoginRequest): Promise<{
     readonly currentUser: string;
     readonly sessionUser: string;
-    readonly version: string;
   }>;
 }
 

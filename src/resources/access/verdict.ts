@@ -45,7 +45,6 @@ export interface AccessVerdict {
   readonly reason: Reason;
   readonly message: string;
   readonly verifiedAs?: string;
-  readonly serverVersion?: string;
   /** When to try again, where the usual interval is too long; in the time of AWS, which tests may scale. */
   readonly retryAfterMs?: number;
   /** For the log. */
@@ -54,7 +53,6 @@ export interface AccessVerdict {
 
 export interface ProvenPrincipal {
   readonly as: string;
-  readonly serverVersion?: string;
 }
 
 export const nobody: AccessVerdict = {
@@ -104,18 +102,16 @@ export function proven(principals: readonly ProvenPrincipal[]): AccessVerdict {
         ? 'A login with a fresh token as the principal was answered with this user name.'
         : 'Logins with fresh tokens as each of the principals were answered with this user name.',
     verifiedAs: others === 0 ? first.as : `${first.as} and ${others} more`,
-    ...(first.serverVersion === undefined ? {} : { serverVersion: first.serverVersion }),
   };
 }
 
-export function provenAsOperator({ as, serverVersion }: ProvenPrincipal): AccessVerdict {
+export function provenAsOperator({ as }: ProvenPrincipal): AccessVerdict {
   return {
     status: 'Unknown',
     reason: 'ProvenAsOperator',
     message:
       "The operator itself could log in as this user: the server's side holds. For a proof of the policies let the trust policy of the principal name the operator's role.",
     verifiedAs: as,
-    ...(serverVersion === undefined ? {} : { serverVersion }),
   };
 }
 
@@ -213,7 +209,7 @@ export function loginFacts(failure: Failure & { readonly sqlState?: unknown }): 
 export function judgeLogin(
   wish: AccessWish,
   as: string,
-  answer: { readonly currentUser: string; readonly sessionUser: string; readonly version: string },
+  answer: { readonly currentUser: string; readonly sessionUser: string },
 ): ProvenPrincipal | AccessVerdict {
   if (answer.currentUser !== wish.username || answer.sessionUser !== wish.username) {
     return {
@@ -223,8 +219,7 @@ export function judgeLogin(
       retryAfterMs: 30_000,
     };
   }
-  const [, serverVersion] = /^PostgreSQL (\d{1,4}(?:\.\d{1,4}){0,2})(?!\d)/.exec(answer.version) ?? [];
-  return { as, ...(serverVersion === undefined ? {} : { serverVersion }) };
+  return { as };
 }
 
 export function judgeRefusedLogin(

@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../controller/object.ts';
 import { isNotFound, type KubeError, noAnswer } from './kube-error.ts';
 import { apiVersionOf, type ObjectName, pathOf, type ResourceDescriptor } from './resource.ts';
-import type { KubeRequest, KubeTransport, Method, Query } from './transport.ts';
+import type { KubeRequest, KubeTransport, Method } from './transport.ts';
 
 export interface ListOptions {
   readonly namespace?: string | undefined;
@@ -25,13 +25,6 @@ export interface WriteOptions {
   readonly signal: AbortSignal;
   readonly fieldManager?: string;
   readonly timeoutMs?: number;
-  readonly dryRun?: boolean;
-}
-
-export interface ApplyOptions extends WriteOptions {
-  readonly fieldManager: string;
-  /** Takes fields over from other managers; without it they are a conflict. */
-  readonly force: boolean;
 }
 
 export interface DeleteOptions extends WriteOptions {
@@ -63,8 +56,6 @@ export interface KubeObjects<T extends KubeObject> {
   replace(object: Manifest, options: WriteOptions): Promise<T>;
   /** A JSON merge patch; with metadata.resourceVersion in it a conflict if somebody was faster. */
   mergePatch(name: ObjectName, patch: object, options: WriteOptions): Promise<T>;
-  /** Server-side apply. */
-  applyPatch(object: Manifest, options: ApplyOptions): Promise<T>;
   /** A JSON merge patch of the status subresource; `patch` is the whole document: `{ status: … }`. */
   patchStatus(name: ObjectName, patch: object, options: WriteOptions): Promise<T>;
   /** 'absent' if there was none. */
@@ -72,7 +63,6 @@ export interface KubeObjects<T extends KubeObject> {
 }
 
 const MERGE_PATCH = 'application/merge-patch+json';
-const APPLY_PATCH = 'application/apply-patch+yaml';
 
 /** `lane: 'lease'` for the Lease of the election only. */
 export function objectsOf<T extends KubeObject>(
@@ -91,14 +81,14 @@ export function objectsOf<T extends KubeObject>(
     method: Method,
     path: string,
     body: object,
-    { signal, fieldManager, timeoutMs, dryRun }: WriteOptions,
-    more: { readonly contentType?: string; readonly subresource?: string; readonly query?: Query } = {},
+    { signal, fieldManager, timeoutMs }: WriteOptions,
+    more: { readonly contentType?: string; readonly subresource?: string } = {},
   ): Promise<unknown> => {
     const request: KubeRequest = {
       method,
       path,
       resource: more.subresource === undefined ? resource.plural : `${resource.plural}/${more.subresource}`,
-      query: { fieldManager, ...(dryRun === true ? { dryRun: 'All' } : {}), ...more.query },
+      query: { fieldManager },
       body,
       signal,
       lane,
@@ -146,13 +136,6 @@ export function objectsOf<T extends KubeObject>(
       own(await write('PUT', pathOf(resource, object.metadata), typed(object), options)),
     mergePatch: async (name, patch, options) =>
       own(await write('PATCH', pathOf(resource, name), patch, options, { contentType: MERGE_PATCH })),
-    applyPatch: async (object, options) =>
-      own(
-        await write('PATCH', pathOf(resource, object.metadata), typed(object), options, {
-          contentType: APPLY_PATCH,
-          query: { force: options.force },
-        }),
-      ),
     patchStatus: async (name, patch, options) =>
       own(
         await write('PATCH', pathOf(resource, name, 'status'), patch, options, {

@@ -6,10 +6,9 @@ import { loginFailure } from './failures.ts';
 export interface LoggedIn {
   readonly currentUser: string;
   readonly sessionUser: string;
-  readonly version: string;
 }
 
-const question = 'SELECT current_user AS "currentUser", session_user AS "sessionUser", version()';
+const question = 'SELECT current_user AS "currentUser", session_user AS "sessionUser"';
 
 /** Throws a Failure: TokenRefused, CertificateRejected, Unreachable, LoginForbidden; with `sqlState` where there was one. */
 export async function login(request: LoginRequest, mayDial: MayDial = () => true): Promise<LoggedIn> {
