@@ -134,6 +134,13 @@ export const settings = {
     },
     helm: 'listenAddress',
   },
+  'profiling-port': {
+    type: 'integer',
+    default: 0,
+    sentence:
+      'Port on 127.0.0.1 where /debug/cpu and /debug/heap answer with profiles of so many ?seconds=; reach it by kubectl port-forward. 0 for none.',
+    helm: 'profilingPort',
+  },
   'log-level': {
     type: 'string',
     default: 'info',

@@ -7,8 +7,10 @@ import { ConfigError, readConfig } from './config.ts';
 import { createLog } from './ops/log.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { serveOps } from './ops/http.ts';
+import { serveProfiles } from './ops/profiling.ts';
 import { type Operator, startOperator } from './operator/operator.ts';
 import { loadKubeConfig } from './systems/kubernetes/kube-config.ts';
+import { version } from './version.ts';
 
 /** After this the process ends whatever still hangs. */
 const stopWithinMs = 20_000;
@@ -17,6 +19,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.argv.slice(2), process.env);
   const log = createLog(config['log-level']);
   const metrics = createMetrics();
+  metrics.set('iamdb_build_info', { version, node: process.version }, 1);
   const starting = new AbortController();
   let operator: Operator | undefined;
 
@@ -44,11 +47,15 @@ async function main(): Promise<void> {
 
   if (config['listen-address'] !== '') {
     const address = config['listen-address'];
-    await serveOps(address, metrics.registry, { isReady: () => operator?.isReady() === true }).catch(
-      (cause: unknown) => {
-        throw new Error(`--listen-address=${address} cannot be used: ${messageOf(cause)}`, { cause });
-      },
-    );
+    const probes = {
+      isReady: () => operator?.isReady() === true,
+      isLeader: () => operator?.isLeader() === true,
+    };
+    await serveOps(address, metrics, probes).catch(unusable(`--listen-address=${address}`));
+  }
+  const profilingPort = config['profiling-port'];
+  if (profilingPort > 0) {
+    await serveProfiles(profilingPort).catch(unusable(`--profiling-port=${profilingPort}`));
   }
   operator = await startOperator({
     config,
@@ -70,6 +77,12 @@ main().catch((error: unknown) => {
   );
   process.exit(1);
 });
+
+function unusable(setting: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new Error(`${setting} cannot be used: ${messageOf(cause)}`, { cause });
+  };
+}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

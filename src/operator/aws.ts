@@ -4,13 +4,13 @@ import { STSClient } from '@aws-sdk/client-sts';
 import { EnvHttpProxyAgent } from 'undici';
 import type { Config } from '../config.ts';
 import type { Log } from '../ops/log.ts';
-import type { Metrics } from '../ops/metrics.ts';
+import { awsMetrics, type Metrics } from '../ops/metrics.ts';
 import type { Secret } from '../reconcile/kernel/secret.ts';
 import type { AccessPorts, TokenFor } from '../resources/access/access.ts';
 import { type KnownPolicy, knownPolicies } from '../resources/policy/known-roles.ts';
 import type { PolicyPort } from '../resources/policy/port.ts';
 import type { RdsDirectory } from '../resources/target/resource.ts';
-import { acceptBundle, maxBundleBytes } from '../resources/trust-bundle/roots.ts';
+import { acceptBundle, maxBundleBytes, rootsWithin } from '../resources/trust-bundle/roots.ts';
 import { iamDefaults, iamSystem } from '../systems/iam/iam.ts';
 import { login } from '../systems/postgres/login.ts';
 import { rdsDirectory } from '../systems/rds/directory.ts';
@@ -24,6 +24,8 @@ export interface AwsSystems {
   readonly access: AccessPorts;
   readonly operatorToken: (of: TokenFor) => Promise<Secret<string>>;
   readonly roots: (region: string, partition: string, signal: AbortSignal) => Promise<string>;
+  /** Reads the account's quotas, so that the metrics know of them before one is reached. */
+  lookAtQuotas(signal: AbortSignal): Promise<void>;
   /** What our policies in IAM say of themselves. */
   knownPolicies(signal: AbortSignal): Promise<readonly KnownPolicy[]>;
   close(): void;
@@ -43,6 +45,7 @@ export function awsSystems(options: {
   const { config, operatorID, mayDial, beforeWrite, requestToken, metrics, log } = options;
   const scale = config['time-scale'];
   const now = () => Date.now();
+  const onCall = awsMetrics(metrics);
   const rdsClients = perRegion((region) => new RDSClient({ region }));
   const stsClients = perRegion((region) => new STSClient({ region }));
 
@@ -58,13 +61,17 @@ export function awsSystems(options: {
       lookAgainMs: iamDefaults.timing.lookAgainMs * scale,
     },
     beforeWrite,
-    onCall: (call) => metrics.awsCall({ service: 'iam', ...call }),
+    onCall: (call) => onCall({ service: 'iam', ...call }),
+    onQuota: ({ name: quota, used, limit }) => {
+      if (used !== undefined) metrics.set('iamdb_iam_quota_used', { quota }, used);
+      if (limit !== undefined) metrics.set('iamdb_iam_quota_limit', { quota }, limit);
+    },
   });
   const directory = rdsDirectory({
     clientFor: rdsClients.get,
     timing: { keepMs: 5_000 * scale, timeoutMs: 20_000 },
     now,
-    onCall: metrics.awsCall,
+    onCall,
   });
   const store = trustStore({
     // HTTPS_PROXY and NO_PROXY, as the platform sets them.
@@ -74,6 +81,11 @@ export function awsSystems(options: {
     maxBytes: maxBundleBytes,
     now,
     accept: acceptBundle,
+    onFetched: (region, roots) => {
+      const ends = rootsWithin(roots, { region, now: now() }).map(({ notAfter }) => notAfter);
+      metrics.set('iamdb_ca_earliest_expiry_timestamp_seconds', { region }, Math.min(...ends) / 1000);
+      metrics.set('iamdb_ca_bundle_fetched_timestamp_seconds', { region }, now() / 1000);
+    },
     onStale: (region, failure) =>
       log.warn({ region, err: failure }, 'the trust bundle could not be refreshed'),
   });
@@ -85,7 +97,7 @@ export function awsSystems(options: {
     iam,
     directory,
     access: {
-      ...sts({ clientFor: stsClients.get, onCall: metrics.awsCall }),
+      ...sts({ clientFor: stsClients.get, onCall }),
       requestToken,
       trustPolicy: iam.trustPolicy,
       signToken,
@@ -94,6 +106,9 @@ export function awsSystems(options: {
     },
     operatorToken,
     roots: async (region, partition, signal) => await store.roots(region, partition, signal),
+    lookAtQuotas: async (signal) => {
+      await iam.quotas(signal);
+    },
     knownPolicies: async (signal) => await knownPolicies(iam, operatorID, signal),
     close: () => {
       iam.close();

@@ -12,7 +12,7 @@ import { createEventRecorder } from '../controller/events.ts';
 import type { Report } from '../controller/incident.ts';
 import { createElection, type Election } from '../controller/leader.ts';
 import { defaultTiming, scaleTiming } from '../controller/timing.ts';
-import type { Metrics } from '../ops/metrics.ts';
+import { type Metrics, queueMetrics, reconcileMetrics, requestMetrics, sqlMetrics } from '../ops/metrics.ts';
 import type { Log } from '../ops/log.ts';
 import { reconcileDatabase } from '../reconcile/database.ts';
 import { Failure } from '../reconcile/kernel/failure.ts';
@@ -32,6 +32,7 @@ import { connect } from '../systems/kubernetes/transport.ts';
 import { awsSystems } from './aws.ts';
 import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
 import { configMaps } from './config-maps.ts';
+import { observe } from './observe.ts';
 import { objectWrites } from './object-writes.ts';
 import { type SecretObject, servers } from './servers.ts';
 import { createSweeper } from './sweeper.ts';
@@ -74,7 +75,7 @@ export async function startOperator(options: {
   const transport = connect({
     kubeConfig,
     userAgent: 'iamdb-operator',
-    onRequest: metrics.kubeRequest,
+    onRequest: requestMetrics(metrics, server === '' ? '' : new URL(server).host),
     beforeWrite,
   });
   const namespaces = objectsOf<NamespaceObject>(transport, kinds.namespace);
@@ -117,6 +118,8 @@ export async function startOperator(options: {
     timeScale: config['time-scale'],
     beforeWrite,
     onError: (error) => log.error({ err: error }, 'closing a database connection'),
+    onRoundTrip: sqlMetrics(metrics),
+    onConnections: (open) => metrics.set('iamdb_connections_open', { to: 'postgresql' }, open),
   });
 
   const world = createWorld({
@@ -152,8 +155,11 @@ export async function startOperator(options: {
       };
       events.record({ regarding, type, reason, action: 'Reconcile', note: message });
     },
-    note: log.failure,
-    onProof: metrics.proof,
+    note: (failure) => {
+      log.failure(failure);
+      metrics.add('iamdb_failures_total', { reason: failure.reason });
+    },
+    onProof: (result) => metrics.add('iamdb_probes_total', { result }),
     wakeUsers: (database) => wake.usersOf(database),
     wakeDatabase: (name) => controllers.databases.queue.add(name, { priority: 'dependency' }),
     passDeadlineMs: timing.pass.deadlineMs,
@@ -174,8 +180,8 @@ export async function startOperator(options: {
       clock: systemClock,
       random: Math.random,
       report,
-      queueMetrics: metrics.queue(name),
-      reconcileMetrics: metrics.reconcile(name, concurrency),
+      queueMetrics: queueMetrics(metrics, name),
+      reconcileMetrics: reconcileMetrics(metrics, name, concurrency),
     });
   const controllers = {
     databases: controllerOf('iamdatabase', (key, s) => reconcileDatabase(key, world, s), 2),
@@ -183,6 +189,13 @@ export async function startOperator(options: {
     sweeps: controllerOf('sweep', createSweeper({ world, caches, aws, timeScale: config['time-scale'] }), 2),
   };
   const wake = wakeUps({ caches, controllers, world });
+  const isLeader = () => election?.isLeader() ?? !config['leader-elect'];
+  const queues = {
+    iamdatabase: controllers.databases.queue,
+    iamdatabaseuser: controllers.users.queue,
+    sweep: controllers.sweeps.queue,
+  };
+  observe({ metrics, caches, queues, transport, isLeader });
 
   caches.start(wake.handlers);
   await caches.whenSynced(signal);
@@ -190,7 +203,6 @@ export async function startOperator(options: {
 
   const begin = () => {
     log.info({}, 'leading');
-    metrics.leading(true);
     controllers.sweeps.queue.add('all', { priority: 'startup' });
     for (const controller of Object.values(controllers)) controller.start();
   };
@@ -206,10 +218,7 @@ export async function startOperator(options: {
       clock: systemClock,
       random: Math.random,
       onElected: begin,
-      onLost: () => {
-        metrics.leading(false);
-        options.onLost();
-      },
+      onLost: options.onLost,
       report,
     });
     election.start();
@@ -219,7 +228,7 @@ export async function startOperator(options: {
 
   return {
     isReady: () => caches.isSynced(),
-    isLeader: () => election?.isLeader() ?? !config['leader-elect'],
+    isLeader,
     stop: async () => {
       const drainMs = 10_000 * Math.min(1, config['time-scale']);
       await Promise.all(Object.values(controllers).map((controller) => controller.stop({ drainMs })));

@@ -8,7 +8,7 @@ import type { ResolvedTarget } from '../resources/target/target.ts';
 import type { KubeObject } from '../controller/object.ts';
 import { orKubeFailure } from '../systems/kubernetes/failures.ts';
 import type { KubeObjects } from '../systems/kubernetes/objects.ts';
-import { openServer, type PostgresServer } from '../systems/postgres/server.ts';
+import { openServer, type PostgresServer, type ServerOptions } from '../systems/postgres/server.ts';
 
 export interface SecretObject extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
@@ -31,8 +31,12 @@ export function servers(options: {
   readonly mayDial: (address: string) => boolean;
   readonly beforeWrite: () => void;
   readonly onError: (error: unknown) => void;
+  readonly onRoundTrip: NonNullable<ServerOptions['onRoundTrip']>;
+  /** Told how many admin sessions are open at all servers. */
+  readonly onConnections: (open: number) => void;
 }): Servers {
   const open = new Map<string, { readonly identity: string; readonly server: PostgresServer }>();
+  let connections = 0;
 
   const passwordOf = (database: IamDatabase, target: ResolvedTarget) => async (): Promise<Secret<string>> => {
     const { username, authentication, secretRef } = database.spec.admin;
@@ -81,6 +85,11 @@ export function servers(options: {
         timeScale: options.timeScale,
         mayDial: options.mayDial,
         beforeWrite: options.beforeWrite,
+        onRoundTrip: options.onRoundTrip,
+        onConnection: (change) => {
+          connections += change;
+          options.onConnections(connections);
+        },
       });
       open.set(name, { identity, server });
       return server;

@@ -17,7 +17,7 @@ const mostRetries = 6;
 export function createSweeper(options: {
   readonly world: Pick<World, 'convergePolicy' | 'convergeBundle' | 'database' | 'serviceAccount'>;
   readonly caches: Pick<Caches, 'configMaps' | 'users' | 'serviceAccounts'>;
-  readonly aws: Pick<AwsSystems, 'knownPolicies'>;
+  readonly aws: Pick<AwsSystems, 'knownPolicies' | 'lookAtQuotas'>;
   readonly timeScale: number;
 }): (key: string, signal: AbortSignal) => Promise<NextLook> {
   const { world, caches, aws, timeScale } = options;
@@ -72,6 +72,7 @@ export function createSweeper(options: {
       failed.set(key, failures);
       return { afterMs: retryMs * 2 ** (failures - 1) * timeScale };
     }
+    await aws.lookAtQuotas(signal);
     for (const left of await leftBehind(signal)) await one(left, signal);
     return { afterMs: sweepMs * timeScale };
   };

@@ -1,13 +1,18 @@
 // Health and metrics over HTTP.
 import { createServer, type Server } from 'node:http';
-import type { Registry } from 'prom-client';
+import type { Metrics } from './metrics.ts';
 
 export interface Probes {
   isReady(): boolean;
+  isLeader(): boolean;
 }
 
 /** `address` is `host:port`, `[IPv6 address]:port` or `:port`. */
-export async function serveOps(address: string, registry: Registry, probes: Probes): Promise<Server> {
+export async function serveOps(
+  address: string,
+  metrics: Pick<Metrics, 'text' | 'contentType'>,
+  probes: Probes,
+): Promise<Server> {
   const colon = address.lastIndexOf(':');
   const [host, port] = [address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1))];
   const server = createServer((request, response) => {
@@ -19,11 +24,12 @@ export async function serveOps(address: string, registry: Registry, probes: Prob
         answer(200, 'ok\n');
         break;
       case '/readyz':
-        answer(probes.isReady() ? 200 : 503, probes.isReady() ? 'ok\n' : 'caches are not synced\n');
+        if (!probes.isReady()) answer(503, 'caches are not synced\n');
+        else answer(200, probes.isLeader() ? 'ok, leader\n' : 'ok, standby\n');
         break;
       case '/metrics':
-        registry.metrics().then(
-          (text) => answer(200, text, registry.contentType),
+        metrics.text().then(
+          (text) => answer(200, text, metrics.contentType),
           () => answer(500, 'metrics could not be read\n'),
         );
         break;
@@ -31,7 +37,11 @@ export async function serveOps(address: string, registry: Registry, probes: Prob
         answer(404, 'not found\n');
     }
   });
-  server.listen({ port, ...(host === '' ? {} : { host }) });
-  await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
+  await listen(server, port, host === '' ? undefined : host);
   return server;
+}
+
+export async function listen(server: Server, port: number, host: string | undefined): Promise<void> {
+  server.listen({ port, ...(host === undefined ? {} : { host }) });
+  await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
 }

@@ -92,6 +92,7 @@ export const samples: Readonly<Record<string, unknown>> = {
   'aws.iamWritesPerSecond': 0,
   'aws.iamReadsPerSecond': 0.5,
   listenAddress: '[::]:9090',
+  profilingPort: 6060,
   logLevel: 'trace',
   timeScale: 0.05,
 };

@@ -27,6 +27,7 @@
 {{- with .Values.listenAddress }}
 - {{ printf "--listen-address=%s" . | quote }}
 {{- end }}
+- {{ printf "--profiling-port=%s" (toJson .Values.profilingPort) | quote }}
 {{- with .Values.logLevel }}
 - {{ printf "--log-level=%s" . | quote }}
 {{- end }}

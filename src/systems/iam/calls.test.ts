@@ -104,3 +104,26 @@ test('a pass whose time is up while it waits for its turn was slowed down, not b
   });
   expect(await calls.read('GetRole', never, send)).toBe('done');
 });
+
+test('how a call ended is told: what is an answer is ok, the rest by its kind', async () => {
+  const outcomes: string[] = [];
+  const free: TokenBucket = { take: async () => {}, slowDown: () => {} };
+  const calls = createCalls({
+    client: new IAMClient({ region: 'eu-west-1' }),
+    reads: free,
+    writes: free,
+    attempts: 1,
+    requestTimeoutMs: 1_000,
+    retryMs: 1,
+    clock: { now: () => 0, sleep: async () => {} },
+    beforeWrite: () => {},
+    onCall: ({ outcome }) => void outcomes.push(outcome),
+  });
+  const failing = (name: string) => async () => await Promise.reject(thrown(name));
+  await calls.read('GetRole', never, async () => 'there');
+  await calls.read('GetRole', never, failing('NoSuchEntity'), { NoSuchEntity: () => undefined });
+  for (const name of ['Throttling', 'AccessDenied', 'ServiceFailure']) {
+    await calls.read('GetRole', never, failing(name)).catch(() => {});
+  }
+  expect(outcomes).toEqual(['ok', 'ok', 'throttled', 'denied', 'unavailable']);
+});

@@ -1,6 +1,6 @@
 // How IAM is called: in turn, with a time limit, retried in one place, and with every error as a failure of ours.
 import type { IAMClient } from '@aws-sdk/client-iam';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure, type FailureKind } from '../../reconcile/kernel/failure.ts';
 import type { Clock } from './clock.ts';
 import { errorName, failureOf, httpStatus, isAmbiguous, isThrottling } from './failures.ts';
 import type { TokenBucket } from './token-bucket.ts';
@@ -9,6 +9,8 @@ export interface SentCall {
   readonly operation: string;
   /** HTTP status; undefined if no answer came. */
   readonly status: number | undefined;
+  /** `ok` also where the error is an answer, as of what does not exist. */
+  readonly outcome: 'ok' | FailureKind;
   readonly durationMs: number;
 }
 
@@ -49,17 +51,23 @@ export interface Calls {
 export function createCalls(settings: CallSettings): Calls {
   const { client, attempts, requestTimeoutMs, retryMs, clock } = settings;
 
-  const once = async <O>(operation: string, signal: AbortSignal, send: Send<O>): Promise<O> => {
+  const once = async <O>(
+    operation: string,
+    signal: AbortSignal,
+    send: Send<O>,
+    meanings: Meanings<unknown>,
+  ): Promise<O> => {
     const startedAt = clock.now();
-    const done = (status: number | undefined): void =>
-      settings.onCall({ operation, status, durationMs: clock.now() - startedAt });
+    const done = (status: number | undefined, outcome: SentCall['outcome']): void =>
+      settings.onCall({ operation, status, outcome, durationMs: clock.now() - startedAt });
     try {
       const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
       const answer = await send(client, { abortSignal });
-      done(200);
+      done(200, 'ok');
       return answer;
     } catch (thrown) {
-      done(httpStatus(thrown));
+      const isAnswer = Object.hasOwn(meanings, errorName(thrown));
+      done(httpStatus(thrown), isAnswer ? 'ok' : failureOf(thrown, operation).kind);
       throw thrown;
     }
   };
@@ -76,7 +84,7 @@ export function createCalls(settings: CallSettings): Calls {
       await inTurn(bucket, operation, signal);
       if (writes) settings.beforeWrite();
       try {
-        return await once(operation, signal, send);
+        return await once(operation, signal, send, meanings);
       } catch (thrown) {
         const name = errorName(thrown);
         const meaning = Object.hasOwn(meanings, name) ? meanings[name] : undefined;

@@ -7,7 +7,7 @@ import { type Clock, realClock } from './clock.ts';
 import { createInline } from './inline.ts';
 import { createListings } from './listings.ts';
 import { createMemory } from './memory.ts';
-import { createReads } from './reads.ts';
+import { createReads, type OnQuota } from './reads.ts';
 import { type BucketSettings, createTokenBucket, type TokenBucket, unlimited } from './token-bucket.ts';
 import { createWrites } from './writes.ts';
 
@@ -25,6 +25,7 @@ export interface IamSettings {
   /** Runs before each write, and again right before it is sent, to look whether we still lead; throws to keep it back. */
   readonly beforeWrite?: () => void;
   readonly onCall?: (call: SentCall) => void;
+  readonly onQuota?: OnQuota;
   readonly clock?: Clock;
 }
 
@@ -106,7 +107,7 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
   return {
     policies: (path, namePrefix, signal) => listings.policies(path, namePrefix, signal),
     overview: (path, signal) => listings.overview(path, signal),
-    ...createReads(calls, memory, timing, clock),
+    ...createReads(calls, memory, timing, clock, settings.onQuota),
     ...createInline(calls, timing, clock),
     ...createWrites(calls, memory, listings, timing.settleMs, clock),
     close: () => client.destroy(),

@@ -23,6 +23,14 @@ export interface ReadSettings {
   readonly lookAgainMs: number;
 }
 
+/** Told whenever it was read. */
+export type OnQuota = (quota: {
+  /** Policies of the account, or attached to the fullest role of those that were looked at lately. */
+  readonly name: 'policies' | 'attached_policies_per_role';
+  readonly used?: number | undefined;
+  readonly limit?: number | undefined;
+}) => void;
+
 type Reads = Pick<PolicyPort, 'tags' | 'document' | 'entities' | 'versions' | 'role' | 'quotas' | 'current'> &
   Pick<AccessPorts, 'trustPolicy'>;
 
@@ -34,7 +42,9 @@ export function createReads(
   memory: Memory,
   { lookAgainMs }: ReadSettings,
   clock: Clock,
+  onQuota: OnQuota = () => {},
 ): Reads {
+  const fullness = new Map<string, { readonly attached: number; readonly at: number }>();
   let quotas: { value: Quotas; at: number } | undefined;
   const isFresh = (read: { readonly at: number } | undefined): boolean =>
     read !== undefined && clock.now() - read.at < lookAgainMs;
@@ -116,6 +126,10 @@ export function createReads(
         countAttached(calls, name, signal),
       ]);
       const roleARN = answer?.Role?.Arn;
+      fullness.set(name, { attached: attachedPolicies, at: clock.now() });
+      for (const [known, { at }] of fullness) if (clock.now() - at >= lookAgainMs) fullness.delete(known);
+      const fullest = Math.max(...[...fullness.values()].map(({ attached }) => attached));
+      onQuota({ name: 'attached_policies_per_role', used: fullest });
       return roleARN === undefined ? undefined : { roleARN, attachedPolicies };
     },
 
@@ -148,6 +162,8 @@ export function createReads(
         attachedPerRole: summary?.AttachedPoliciesPerRoleQuota,
       };
       quotas = { value, at: clock.now() };
+      onQuota({ name: 'policies', used: summary?.Policies, limit: summary?.PoliciesQuota });
+      onQuota({ name: 'attached_policies_per_role', limit: value.attachedPerRole });
       return value;
     },
   };

@@ -7,6 +7,8 @@ export type Lane = 'requests' | 'lease' | 'watches';
 
 export interface Pools {
   lane(name: Lane): Dispatcher;
+  /** How many are open; behind a proxy nobody knows. */
+  connected(): number;
   /** Lets running requests end and frees the sockets. */
   close(): Promise<void>;
   /** Cuts everything at once. */
@@ -52,6 +54,8 @@ export function openPools(server: string, identity: Identity, sizes: PoolSizes, 
 
   return {
     lane: (name) => lanes[name],
+    connected: () =>
+      all.reduce((sum, pool) => sum + (pool instanceof Pool ? (pool.stats.connected ?? 0) : 0), 0),
     close: async () => {
       await Promise.all(all.map((pool) => pool.close()));
     },

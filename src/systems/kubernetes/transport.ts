@@ -41,6 +41,7 @@ export type WatchRequest = Pick<KubeRequest, 'path' | 'resource' | 'query' | 'me
 export interface KubeTransport {
   /** Host and port, for metrics. */
   readonly host: string;
+  connected(): number;
   /** Throws KubeError for every answer above 299 and for none; the signal's reason if that was aborted. */
   request(request: KubeRequest): Promise<KubeAnswer>;
   /** The parsed lines of a streaming answer. Throws as `request` does; ends when the server ends it. */
@@ -227,6 +228,7 @@ export function connect(options: ConnectOptions): KubeTransport {
 
   return {
     host: server.host,
+    connected: () => pools?.opened.connected() ?? 0,
     request,
     watch,
     close: async () => {

@@ -28,6 +28,19 @@ export interface ServerOptions {
   readonly beforeWrite?: () => void;
   /** Told each round trip. No statement ever holds a secret. */
   readonly onStatement?: (sql: string) => void;
+  readonly onRoundTrip?: (trip: RoundTrip) => void;
+  /** Told each session of the admin: 1 when it is open, -1 when it is gone. */
+  readonly onConnection?: (change: 1 | -1) => void;
+}
+
+export interface RoundTrip {
+  /** `undo`: the end of a transaction that is given up. */
+  readonly kind: 'read' | 'write' | 'undo';
+  /** `refused`: the session goes on. */
+  readonly outcome: 'ok' | 'refused' | 'failed';
+  /** That were answered. */
+  readonly statements: number;
+  readonly durationMs: number;
 }
 
 export interface PostgresServer extends RoleServer {
@@ -73,6 +86,8 @@ export function openServer(options: ServerOptions): PostgresServer {
     };
     const timeoutMs = waits.connectMs * timeScale;
     const client = await connect({ ...to, database: into, username, password, ca, timeoutMs }, signal);
+    options.onConnection?.(1);
+    client.connection.stream.once('close', () => options.onConnection?.(-1));
     try {
       const limits = { statementMs: waits.statementMs * timeScale, lockMs: waits.lockMs * timeScale };
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
@@ -143,9 +158,15 @@ export function openServer(options: ServerOptions): PostgresServer {
       // It comes first, and a rollback does not undo a PREPARE.
       if (isNew) told.add(preparation);
       options.onStatement?.(sql);
+      const began = performance.now();
+      const tell = (outcome: RoundTrip['outcome'], statements: number) =>
+        options.onRoundTrip?.({ kind, outcome, statements, durationMs: performance.now() - began });
       try {
-        return { rows: rowsOf(await untilAborted(client.query(sql), signal)) };
+        const results = resultsOf(await untilAborted(client.query(sql), signal));
+        tell('ok', results.length);
+        return { rows: results.flatMap(({ rows }) => rows) };
       } catch (error) {
+        tell(endsSession(error) ? 'failed' : 'refused', 0);
         if (troubleOf(error) === 'read-only') pool.renew();
         // Whether it got as far as past the preparation is not known.
         if (isNew) pool.discard(connected);
@@ -196,9 +217,8 @@ export function openServer(options: ServerOptions): PostgresServer {
 }
 
 /** A text with several statements is answered with a list. */
-function rowsOf(result: unknown): readonly Row[] {
-  const results = (Array.isArray(result) ? result : [result]) as readonly { readonly rows: readonly Row[] }[];
-  return results.flatMap(({ rows }) => rows);
+function resultsOf(result: unknown): readonly { readonly rows: readonly Row[] }[] {
+  return (Array.isArray(result) ? result : [result]) as readonly { readonly rows: readonly Row[] }[];
 }
 
 function refusal(error: unknown, failure: Failure): Answer {

@@ -1,5 +1,6 @@
 // One record for each call to AWS, for metrics.
 import { performance } from 'node:perf_hooks';
+import type { FailureKind } from '../../reconcile/kernel/failure.ts';
 import { type AwsAction, awsFailure, httpStatus } from './aws-failure.ts';
 
 export interface AwsCall {
@@ -8,6 +9,7 @@ export interface AwsCall {
   readonly region: string;
   /** HTTP status; undefined if no answer came. */
   readonly status: number | undefined;
+  readonly outcome: 'ok' | FailureKind;
   readonly durationMs: number;
 }
 
@@ -22,15 +24,16 @@ export async function recorded<T>(
   send: () => Promise<T>,
 ): Promise<T> {
   const start = performance.now();
-  const record = (status: number | undefined) => {
-    onCall({ service, operation, region, status, durationMs: performance.now() - start });
+  const record = (status: number | undefined, outcome: AwsCall['outcome']) => {
+    onCall({ service, operation, region, status, outcome, durationMs: performance.now() - start });
   };
   try {
     const value = await send();
-    record(200);
+    record(200, 'ok');
     return value;
   } catch (thrown) {
-    record(httpStatus(thrown));
-    throw awsFailure(thrown, { action: `${service}:${operation}`, of });
+    const failure = awsFailure(thrown, { action: `${service}:${operation}`, of });
+    record(httpStatus(thrown), failure.kind);
+    throw failure;
   }
 }

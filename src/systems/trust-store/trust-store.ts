@@ -29,6 +29,8 @@ export interface TrustStoreOptions {
     lastGood: string | undefined,
     of: { readonly region: string; readonly now: number },
   ) => string | Failure;
+  /** Told each good fetch: what the region's roots are by now. */
+  readonly onFetched?: (region: string, roots: string) => void;
   /** Told when a refresh failed and the last good bundle stays. */
   readonly onStale: (region: string, failure: Failure) => void;
 }
@@ -57,6 +59,7 @@ export function trustStore(options: TrustStoreOptions): TrustStore {
       const accepted = options.accept(fetched, entries.get(region)?.good?.text, { region, now: at });
       if (accepted instanceof Failure) throw accepted;
       entries.set(region, { good: { text: accepted, fetchedAt: at } });
+      options.onFetched?.(region, accepted);
       return accepted;
     } catch (thrown) {
       const { good } = entries.get(region) ?? {};
