@@ -1,5 +1,6 @@
 // The closed list of conditions and reasons, each with what it means and what to do: the source of the reference page.
 import { policyReasons } from './policy-reasons.ts';
+import { proxyReasons } from './proxy-reasons.ts';
 
 export const conditionTypes = {
   Ready: 'Everything below that applies holds for this generation, as read back.',
@@ -99,6 +100,7 @@ export const reasons = {
     means: 'The address to dial is loopback, link-local or a metadata service.',
     remedy: 'Name a real host; for tests start the operator with --allow-local-addresses.',
   },
+  ...proxyReasons,
   // permission
   NamespaceNotAllowed: {
     means: "No rule of the database's `allow` admits this namespace.",

@@ -162,7 +162,7 @@ export const databaseSchema = {
         port: { type: 'integer', description: 'Port.' },
         resourceIDs: {
           type: 'array',
-          maxItems: 8,
+          maxItems: 16,
           'x-kubernetes-list-type': 'atomic',
           items: { type: 'string', maxLength: 64 },
           description: 'Resource ids as they stand in the ARNs.',

@@ -11,7 +11,7 @@ const named = {
 } as const;
 
 export const target = {
-  description: 'Which database this is. Immutable.',
+  description: 'Which database this is. Immutable, but for proxies.',
   type: 'object',
   required: ['type'],
   properties: {
@@ -48,11 +48,36 @@ export const target = {
         },
       },
     },
+    proxies: {
+      description:
+        'RDS Proxies in front of the database, with end-to-end IAM: users may log in through them as well. The first is PGHOST_PROXY. With type Explicit their ids belong into resourceIDs.',
+      type: 'array',
+      maxItems: 8,
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+      items: {
+        type: 'object',
+        required: ['name'],
+        properties: {
+          name: {
+            type: 'string',
+            minLength: 1,
+            maxLength: 63,
+            pattern: '^[a-z][a-z0-9]*(-[a-z0-9]+)*$',
+            description: 'The name of the proxy in RDS, in lower case.',
+          },
+        },
+      },
+    },
   },
   'x-kubernetes-validations': [
     {
-      rule: 'self == oldSelf',
-      message: 'target is immutable: create another IamDatabase for another database',
+      rule: 'self.type == oldSelf.type && (!has(self.cluster) || self.cluster == oldSelf.cluster) && (!has(self.instance) || self.instance == oldSelf.instance) && (!has(self.explicit) || self.explicit == oldSelf.explicit)',
+      message: 'target is immutable but for proxies: create another IamDatabase for another database',
+    },
+    {
+      rule: "!has(self.proxies) || size(self.proxies) == 0 || self.type != 'Explicit'",
+      message: 'with type Explicit nobody looks proxies up: list their ids in explicit.resourceIDs',
     },
     {
       rule: "has(self.cluster) == (self.type == 'Cluster') && has(self.instance) == (self.type == 'Instance') && has(self.explicit) == (self.type == 'Explicit')",

@@ -11,8 +11,10 @@ import { hasBegun, standingOf } from '../reconcile/standing.ts';
 import type { World } from '../reconcile/world.ts';
 import type { inlineResource } from '../resources/policy/inline/resource.ts';
 import type { policyResource } from '../resources/policy/resource.ts';
+import type { ResolvedTarget } from '../resources/target/target.ts';
 import type { DesiredTrustBundle, TrustContribution } from '../resources/trust-bundle/plan.ts';
 import type { trustBundleResource } from '../resources/trust-bundle/resource.ts';
+import { publicRegion } from '../resources/trust-bundle/roots.ts';
 import type { Caches } from './caches.ts';
 import { createRolePolicies } from './role-policies.ts';
 
@@ -35,6 +37,7 @@ export function sharedPasses(options: {
     | 'now'
     | 'arnsOf'
     | 'roots'
+    | 'publicRoots'
     | 'settings'
   > &
     Parameters<typeof standingOf>[1];
@@ -82,7 +85,12 @@ export function sharedPasses(options: {
       operatorID: world.operatorID,
       contributions,
       complete: isComplete(),
-      bundles: new Map(bundles),
+      bundles: new Map([
+        ...bundles,
+        ...(contributions.some((one) => one.state === 'present' && one.throughProxies)
+          ? [[publicRegion, world.publicRoots()] as const]
+          : []),
+      ]),
     };
   };
 
@@ -99,8 +107,7 @@ export function sharedPasses(options: {
     if (stance === 'absent') return isOver(user) ? [] : [{ state: 'unknown' }];
     if (stance === 'released') return [{ state: 'released' }];
     if (stance === 'unknown' || standing.state !== 'eligible') return [{ state: 'unknown' }];
-    const { region, partition } = standing.target;
-    return [{ state: 'present', region, partition }];
+    return [inBundle(standing.target)];
   };
 
   const bundles = coalesce({
@@ -121,8 +128,7 @@ export function sharedPasses(options: {
     if (standing.state !== 'eligible') return { lines: [] };
     const { namespace } = user.metadata;
     const name = trustBundleName(user, standing.database);
-    const { region, partition } = standing.target;
-    const contribution = { state: 'present', region, partition } as const;
+    const contribution = inBundle(standing.target);
     try {
       const desired = await bundleOf(namespace, name, signal, { user, contribution });
       return await preview(trustBundle, desired, signal);
@@ -143,6 +149,13 @@ export function sharedPasses(options: {
         .some((other) => other.metadata.uid !== metadata.uid && toBundle(other, name).length > 0),
   };
 }
+
+const inBundle = ({ region, partition, resourceIDs }: ResolvedTarget): TrustContribution => ({
+  state: 'present',
+  region,
+  partition,
+  throughProxies: resourceIDs.some((id) => id.startsWith('prx-')),
+});
 
 const isOver = (user: IamDatabaseUser): boolean =>
   user.metadata.deletionTimestamp !== undefined || !hasBegun(user);

@@ -4,12 +4,12 @@ import { annotations, labels } from '../api/names.ts';
 import type { Config } from '../config.ts';
 import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
 import type { NamespaceFacts } from '../reconcile/allow.ts';
+import { userARNs } from '../reconcile/user-arns.ts';
 import type { World } from '../reconcile/world.ts';
 import { verifyAccess } from '../resources/access/access.ts';
 import type { ConfigMaps } from '../reconcile/kernel/config-map.ts';
 import { connectionKind, policyKind } from '../resources/connection/plan.ts';
 import { connectionResource } from '../resources/connection/resource.ts';
-import { dbUserARN } from '../resources/policy/arn.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import { inlineResource } from '../resources/policy/inline/resource.ts';
 import { policyResource } from '../resources/policy/resource.ts';
@@ -18,6 +18,7 @@ import { readMark, rehearse, roleResource, whyKept, whyLeftAlone } from '../reso
 import { resolveTarget } from '../resources/target/resource.ts';
 import { trustBundleResource } from '../resources/trust-bundle/resource.ts';
 import { systemClock } from '../controller/clock.ts';
+import { publicRoots } from '../systems/trust-store/public-roots.ts';
 import type { AccessVerdict } from '../resources/access/verdict.ts';
 import type { AwsSystems } from './aws.ts';
 import type { Caches, NamespaceObject } from './caches.ts';
@@ -75,6 +76,7 @@ export function createWorld(options: {
     markOf: (server: string, username: string) => known.marks.get(`${server} ${username}`),
     ...serviceAccountView(caches.serviceAccounts),
     roots: aws.roots,
+    publicRoots,
     settings: {
       proveAsOperator: config['prove-as-operator'],
       proveWithServiceAccountsIn: config['prove-with-service-accounts-in'].split(',').filter(Boolean),
@@ -83,10 +85,7 @@ export function createWorld(options: {
       timeScale: config['time-scale'],
       mode: config.mode === 'Plan' ? 'Plan' : 'Enforce',
     } satisfies World['settings'],
-    arnsOf: ((user, target) =>
-      target.resourceIDs.map((resourceID) =>
-        dbUserARN({ ...target, resourceID, username: user.spec.username }),
-      )) satisfies World['arnsOf'],
+    arnsOf: (({ spec }, target) => userARNs(spec.username, target)) satisfies World['arnsOf'],
   };
 
   const ownedBy = ({ metadata: { uid } }: IamDatabaseUser, kind: string) =>

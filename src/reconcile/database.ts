@@ -134,12 +134,15 @@ const timing = (database: IamDatabase, world: World) => ({
 function linksOf({ target, unconfirmed, admin }: DatabaseState): readonly Link[] {
   if (target instanceof Failure)
     return [failed('TargetResolved', target), waiting('AdminReady', 'TargetResolved')];
+  const [trouble] = target.troubles ?? [];
   return [
-    {
-      ...good('TargetResolved', 'Resolved', foundTarget(target, unconfirmed)),
-      // Asked again sooner, and in the log; what was resolved is used on.
-      ...(unconfirmed === undefined ? {} : { failure: unconfirmed }),
-    },
+    trouble === undefined
+      ? {
+          ...good('TargetResolved', 'Resolved', foundTarget(target, unconfirmed)),
+          // Asked again sooner, and in the log; what was resolved is used on.
+          ...(unconfirmed === undefined ? {} : { failure: unconfirmed }),
+        }
+      : failed('TargetResolved', trouble),
     admin instanceof Failure
       ? failed('AdminReady', admin)
       : good(

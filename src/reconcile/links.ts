@@ -135,6 +135,7 @@ function connectionsOf(user: IamDatabaseUser, { target, database }: Eligible, wo
     ensure: 'present',
     data: connectionData({
       ...target,
+      ...firstProxyOf(database),
       username: spec.username,
       database: database.spec.database,
       trustBundleName: trustBundleName(user, database),
@@ -147,6 +148,11 @@ function connectionsOf(user: IamDatabaseUser, { target, database }: Eligible, wo
     unwanted: unwanted.map((other): DesiredConnection => ({ ...identity, name: other, ensure: 'absent' })),
   };
 }
+
+const firstProxyOf = ({ spec }: Eligible['database']) => {
+  const [first] = spec.target.proxies ?? [];
+  return first === undefined ? {} : { firstProxy: first.name };
+};
 
 export async function convergeConnection(
   user: IamDatabaseUser,

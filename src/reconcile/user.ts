@@ -9,6 +9,7 @@ import { keepPermission, losePermission } from './lose-permission.ts';
 import { modeOf, ownersMode } from './mode.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { planUser } from './plan-user.ts';
+import type { Failure } from './kernel/failure.ts';
 import { type AccessDone, proveAccess } from './prove-access.ts';
 import { report, reportSuspended } from './report-user.ts';
 import {
@@ -149,7 +150,10 @@ function linksOf(standing: Standing, user: IamDatabaseUser): readonly Link[] {
         ...later.map((type) => waiting(type, 'Allowed')),
       ];
     case 'eligible':
-      return [resolved(user), good('Allowed', 'Admitted', 'A rule admits it and it holds the user name.')];
+      return [
+        resolved(user, standing.target.troubles),
+        good('Allowed', 'Admitted', 'A rule admits it and it holds the user name.'),
+      ];
     default:
       return standing satisfies never;
   }
@@ -158,5 +162,10 @@ function linksOf(standing: Standing, user: IamDatabaseUser): readonly Link[] {
 const firstOf = (standing: Standing, user: IamDatabaseUser): readonly Link[] =>
   linksOf(standing, user).filter(({ type }) => type === 'DatabaseResolved' || type === 'Allowed');
 
-const resolved = (user: IamDatabaseUser) =>
-  good('DatabaseResolved', 'Resolved', `IamDatabase ${user.spec.databaseRef.name} is resolved.`);
+/** What is wrong with a proxy takes nothing from the database itself, but who wants to use the proxy has to know. */
+const resolved = ({ spec }: IamDatabaseUser, [trouble]: readonly Failure[] = []) =>
+  good(
+    'DatabaseResolved',
+    'Resolved',
+    `IamDatabase ${spec.databaseRef.name} is resolved.${trouble === undefined ? '' : ` But: ${trouble.message}`}`,
+  );

@@ -127,6 +127,8 @@ export interface World extends View {
   policyDocumentsOf(user: IamDatabaseUser): readonly string[];
 
   roots(region: string, partition: string, signal: AbortSignal): Promise<string>;
+  /** Amazon's public roots, which certificates of RDS Proxies chain to. */
+  publicRoots(): string;
   verify(wish: AccessWish, signal: AbortSignal): Promise<AccessVerdict>;
   readonly proofs: Map<string, Proof>;
   /** By uid: what decided about a user at its last pass, to tell an edit from a drift. */

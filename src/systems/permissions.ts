@@ -106,7 +106,13 @@ export function operatorPolicy(input: PolicyInput): {
       {
         Sid: 'ResolveTargets',
         Effect: 'Allow',
-        Action: ['rds:DescribeDBClusters', 'rds:DescribeDBInstances'],
+        Action: [
+          'rds:DescribeDBClusters',
+          'rds:DescribeDBInstances',
+          'rds:DescribeDBProxies',
+          'rds:DescribeDBProxyTargets',
+          'rds:DescribeBlueGreenDeployments',
+        ],
         Resource: '*',
       },
       {

@@ -16,10 +16,10 @@ import type { Resource } from '../../src/reconcile/kernel/converge.ts';
 import { asFailure, Failure } from '../../src/reconcile/kernel/failure.ts';
 import { keyOf } from '../../src/reconcile/names.ts';
 import type { Loss } from '../../src/reconcile/loss.ts';
+import { userARNs } from '../../src/reconcile/user-arns.ts';
 import type { Event, Proof, World } from '../../src/reconcile/world.ts';
 import type { AccessVerdict, AccessWish } from '../../src/resources/access/verdict.ts';
 import { connectionResource } from '../../src/resources/connection/resource.ts';
-import { dbUserARN } from '../../src/resources/policy/arn.ts';
 import { policyThatAllows } from '../../src/resources/policy/policy.ts';
 import { whyKept, whyLeftAlone } from '../../src/resources/role/resource.ts';
 import type { RoleServer } from '../../src/resources/role/server.ts';
@@ -201,10 +201,8 @@ export function aWorld(
       mode: 'Enforce',
       ...settings,
     } satisfies World['settings'],
-    arnsOf: ((user, target) =>
-      target.resourceIDs.map((resourceID) =>
-        dbUserARN({ ...target, resourceID, username: user.spec.username }),
-      )) satisfies World['arnsOf'],
+    arnsOf: (({ spec }, target) => userARNs(spec.username, target)) satisfies World['arnsOf'],
+    publicRoots: () => 'public roots',
     roots: async (region: string) => {
       note(`fetch roots of ${region}`);
       await Promise.resolve();

@@ -411,9 +411,14 @@ describe('an IamDatabase', () => {
     [
       'target',
       { target: { cluster: { identifier: 'other' } } },
-      'target is immutable: create another IamDatabase',
+      'target is immutable but for proxies: create another IamDatabase',
     ],
     ['region', { target: { cluster: { region: 'eu-west-1' } } }, 'target is immutable'],
+    [
+      'target beside a change of its proxies',
+      { target: { cluster: { identifier: 'other' }, proxies: [{ name: 'orders-proxy' }] } },
+      'target is immutable but for proxies',
+    ],
     [
       'admin',
       { admin: { username: 'other' } },
@@ -424,6 +429,31 @@ describe('an IamDatabase', () => {
     await create(databases, 'kept', databaseSpec());
     expect(await objectionToChange(databases, 'kept', change)).toContain(expected);
     expect(await objectionToChange(databases, 'kept', { allow: [rule()], suspend: true })).toBe('');
+  });
+
+  it('may get proxies, others, and none', async () => {
+    await create(databases, 'proxied', databaseSpec());
+    for (const proxies of [[{ name: 'orders-proxy' }], [{ name: 'a-1' }, { name: 'b' }], [], null]) {
+      expect(await objectionToChange(databases, 'proxied', { target: { proxies } })).toBe('');
+    }
+  });
+
+  it.each([
+    ['with a name that RDS has for none', [{ name: 'Orders' }], 'proxies[0].name'],
+    ['with a wildcard', [{ name: 'orders*' }], 'proxies[0].name'],
+    ['without a name', [{}], 'proxies[0].name'],
+    ['twice the same', [{ name: 'a' }, { name: 'a' }], 'Duplicate value'],
+    ['too many', Array.from({ length: 9 }, (_, place) => ({ name: `p${place}` })), 'must have at most 8'],
+  ])('does not take proxies %s', async (_what, proxies, expected) => {
+    await create(databases, 'misproxied', databaseSpec());
+    expect(await objectionToChange(databases, 'misproxied', { target: { proxies } })).toContain(expected);
+    await kube.request({ method: 'DELETE', path: `${databases}/misproxied` });
+  });
+
+  it('does not take proxies with type Explicit, where nobody looks them up', async () => {
+    await create(databases, 'explicit', databaseSpec({ target: { type: 'Explicit', explicit: explicit() } }));
+    const change = { target: { proxies: [{ name: 'orders-proxy' }] } };
+    expect(await objectionToChange(databases, 'explicit', change)).toContain('explicit.resourceIDs');
   });
 
   it('may change how its admin logs in', async () => {

@@ -60,8 +60,10 @@ const instance = (identifier: string) => ({ type: 'Instance', instance: { identi
 const calls = (): readonly string[] =>
   aws.calls.map(
     ({ action, parameters }) =>
-      `${action} ${parameters['DBClusterIdentifier'] ?? parameters['DBInstanceIdentifier'] ?? '*'}`,
+      `${action} ${parameters['DBClusterIdentifier'] ?? parameters['DBInstanceIdentifier'] ?? parameters['DBProxyName'] ?? '*'}`,
   );
+/** Those about servers. */
+const serverCalls = () => calls().filter((call) => !call.startsWith('DescribeBlueGreenDeployments'));
 
 describe('a target', () => {
   it('is found as a cluster, with what policies and tokens need', async () => {
@@ -133,28 +135,198 @@ describe('a target', () => {
   });
 });
 
+describe('an RDS Proxy in front of a target', () => {
+  const proxied = (kind: 'Cluster' | 'Instance', ...names: readonly string[]) => ({
+    ...(kind === 'Cluster' ? cluster('orders-prod') : instance('reports')),
+    proxies: names.map((name) => ({ name })),
+  });
+
+  it.each([
+    ['Cluster', 'cluster', 'orders-prod'],
+    ['Instance', 'instance', 'reports'],
+  ] as const)(
+    'of type %s is found with the id of its ARN, as the last one allowed',
+    async (type, kind, of) => {
+      const name = `in-front-of-${kind}`;
+      const { resourceId } = aws.rds.createProxy({ name, target: { kind, identifier: of } });
+      const target = await resolveTarget(directory, proxied(type, name), signal);
+      expect(target.resourceIDs).toEqual([target.serverResourceID, resourceId]);
+      expect(target.proxies).toMatchObject([{ name, region, accountID: accountId, resourceID: resourceId }]);
+      expect(target).not.toHaveProperty('troubles');
+    },
+  );
+
+  it('that cannot be used is told, beside those that can', async () => {
+    aws.rds.createProxy({
+      name: 'by-secret',
+      defaultAuthScheme: 'NONE',
+      target: { kind: 'cluster', identifier: 'orders-prod' },
+    });
+    const names = ['by-secret', 'in-front-of-cluster', 'in-front-of-instance', 'nowhere'];
+    const target = await resolveTarget(directory, proxied('Cluster', ...names), signal);
+    expect(target.proxies?.map(({ name }) => name)).toEqual(['in-front-of-cluster']);
+    expect(target.troubles?.map(({ reason }) => reason)).toEqual([
+      'ProxyUsesSecrets',
+      'ProxyTargetsElsewhere',
+      'ProxyNotFound',
+    ]);
+  });
+});
+
+describe('a Multi-AZ cluster', () => {
+  it('is a cluster with the engine of RDS, its own reader endpoint and its own id', async () => {
+    const { resourceId } = aws.rds.createCluster({
+      identifier: 'multi-az',
+      engine: 'postgres',
+      engineVersion: '16.4',
+    });
+    // Members have the flag and an id of their own, which count for nothing.
+    aws.rds.createInstance({
+      identifier: 'multi-az-instance-1',
+      clusterIdentifier: 'multi-az',
+      iamAuthentication: false,
+    });
+    const target = await resolveTarget(directory, cluster('multi-az'), signal);
+    expect(target).toMatchObject({ engine: 'postgres', engineVersion: '16.4', resourceIDs: [resourceId] });
+    expect(target.readerEndpoint).toMatch(/^multi-az\.cluster-ro-/);
+    await expect(resolveTarget(directory, instance('multi-az-instance-1'), signal)).rejects.toMatchObject({
+      reason: 'EngineNotSupported',
+      message: expect.stringContaining('type Cluster') as unknown,
+    });
+    aws.rds.deleteInstance('multi-az-instance-1');
+    aws.rds.deleteCluster('multi-az');
+  });
+});
+
+describe('a blue/green deployment', () => {
+  const arnOf = (identifier: string) => `arn:aws:rds:${region}:${accountId}:cluster:${identifier}`;
+
+  it('brings the id of the other server, until the switch is over', async () => {
+    const blue = aws.rds.createCluster({ identifier: 'coloured' });
+    const green = aws.rds.createCluster({ identifier: 'coloured-green' });
+    const look = async (identifier = 'coloured') => {
+      clock += 10_000;
+      return await resolveTarget(directory, cluster(identifier), signal);
+    };
+    expect(await look()).not.toHaveProperty('isInBlueGreen');
+    const { identifier } = aws.rds.createBlueGreenDeployment({
+      name: 'upgrade',
+      source: arnOf('coloured'),
+      target: arnOf('coloured-green'),
+      status: 'PROVISIONING',
+    });
+    const both = [blue.resourceId, green.resourceId];
+    expect(await look()).toMatchObject({ isInBlueGreen: true, resourceIDs: both });
+    expect(await look('coloured-green')).toMatchObject({
+      isInBlueGreen: true,
+      resourceIDs: both.toReversed(),
+    });
+    expect(await look('orders-prod')).not.toHaveProperty('isInBlueGreen');
+
+    aws.rds.modifyCluster('coloured', { identifier: 'coloured-old1' });
+    aws.rds.modifyCluster('coloured-green', { identifier: 'coloured' });
+    aws.rds.modifyBlueGreenDeployment(identifier, { status: 'SWITCHOVER_COMPLETED' });
+    const after = await look();
+    expect(after).not.toHaveProperty('isInBlueGreen');
+    expect(after.resourceIDs).toEqual([green.resourceId]);
+    aws.rds.deleteCluster('coloured-old1');
+    aws.rds.deleteCluster('coloured');
+  });
+});
+
 describe('the calls to RDS', () => {
   it('are one per region however many ask, and none while the answer is good', async () => {
     await Promise.all([1, 2, 3].map((n) => resolveTarget(directory, cluster(`filler-${n + 2}`), signal)));
     clock += 9_999;
     await resolveTarget(directory, cluster('orders-prod'), signal);
-    expect(calls()).toEqual(['DescribeDBClusters *']);
+    const once = ['DescribeDBClusters *', 'DescribeBlueGreenDeployments *'];
+    expect(calls()).toEqual(once);
     clock += 1;
     await resolveTarget(directory, cluster('orders-prod'), signal);
-    expect(calls()).toHaveLength(2);
+    expect(calls()).toEqual([...once, ...once]);
   });
 
   it('follow every page', async () => {
     aws.pageSize = 2;
     await Promise.all([1, 3, 5].map((n) => resolveTarget(directory, cluster(`filler-${n}`), signal)));
-    expect(calls()).toEqual(['DescribeDBClusters *', 'DescribeDBClusters *', 'DescribeDBClusters *']);
+    expect(serverCalls()).toEqual(['DescribeDBClusters *', 'DescribeDBClusters *', 'DescribeDBClusters *']);
+  });
+
+  it('are one paged Describe of each kind, region and resync for many databases of all kinds', async () => {
+    const abroad = 'eu-west-1';
+    const many = 25;
+    for (let place = 0; place < many; place++) {
+      for (const where of [region, abroad]) {
+        const name = `many-${where}-${place}`;
+        aws.rds.createCluster({ identifier: name, region: where });
+        aws.rds.createInstance({ identifier: name, region: where });
+        const target = { kind: 'cluster', identifier: name } as const;
+        if (place < 2) aws.rds.createProxy({ name, region: where, target });
+      }
+    }
+    aws.pageSize = 20;
+    const clients = new Map(
+      [region, abroad].map((where) => [
+        where,
+        clientsFor({ baseUrl: aws.baseUrl, region: where }, operator).rds,
+      ]),
+    );
+    const elsewhere = rdsDirectory({
+      clientFor: (where) => clients.get(where) ?? clientsFor(aws, operator).rds,
+      timing: { keepMs: 10_000, timeoutMs: 5_000 },
+      now: () => clock,
+      onCall: (call) => heard.push(call),
+    });
+    const targets = [region, abroad].flatMap((where) =>
+      Array.from({ length: many }, (_, place) => {
+        const identifier = `many-${where}-${place}`;
+        const named = { identifier, region: where };
+        const proxies = place < 2 ? [{ name: identifier }] : [];
+        return [
+          { type: 'Cluster', cluster: named, proxies } as const,
+          { type: 'Instance', instance: named } as const,
+        ];
+      }).flat(),
+    );
+    const resync = async () => {
+      const from = heard.length;
+      const found = await Promise.all(targets.map((target) => resolveTarget(elsewhere, target, signal)));
+      expect(new Set(found.map(({ serverResourceID }) => serverResourceID)).size).toBe(4 * many);
+      const byRegion = Map.groupBy(heard.slice(from), (call) => call.region);
+      return [...byRegion].map(([where, all]) => [
+        where,
+        Object.fromEntries(
+          [...Map.groupBy(all, ({ operation }) => operation)].map(([operation, of]) => [
+            operation,
+            of.length,
+          ]),
+        ),
+      ]);
+    };
+    const pages = (count: number) => Math.ceil(count / 20);
+    const expected = [region, abroad].map((where) => [
+      where,
+      {
+        DescribeDBClusters: pages(many + (where === region ? 6 : 0)),
+        DescribeDBInstances: pages(many + (where === region ? 2 : 0)),
+        DescribeDBProxies: 1,
+        // AWS lists the targets of one proxy only.
+        DescribeDBProxyTargets: 2,
+        DescribeBlueGreenDeployments: 1,
+      },
+    ]);
+    expect(await resync()).toEqual(expected);
+    clock += 5_000;
+    expect(await resync()).toEqual([]);
+    clock += 5_000;
+    expect(await resync()).toEqual(expected);
   });
 
   it('look once directly for a cluster that was made since the listing', async () => {
     await resolveTarget(directory, cluster('orders-prod'), signal);
     aws.rds.createCluster({ identifier: 'brand-new' });
     await Promise.all([1, 2, 3].map(() => resolveTarget(directory, cluster('Brand-New'), signal)));
-    expect(calls()).toEqual(['DescribeDBClusters *', 'DescribeDBClusters brand-new']);
+    expect(serverCalls()).toEqual(['DescribeDBClusters *', 'DescribeDBClusters brand-new']);
   });
 
   it.each([
@@ -197,6 +369,22 @@ describe('the calls to RDS', () => {
       reason: 'AccessDenied',
       message: expect.stringContaining('rds:DescribeDBInstances') as unknown,
     });
+  });
+
+  it('go on without the right to see blue/green deployments, and without no other', async () => {
+    aws.faults.add({ service: 'rds', action: 'DescribeBlueGreenDeployments', error: 'AccessDenied' });
+    expect(await resolveTarget(directory, cluster('orders-prod'), signal)).not.toHaveProperty(
+      'isInBlueGreen',
+    );
+    clock += 10_000;
+    aws.faults.add({ service: 'rds', action: 'DescribeBlueGreenDeployments', error: 'Throttling' });
+    await expect(resolveTarget(directory, cluster('orders-prod'), signal)).rejects.toMatchObject({
+      kind: 'throttled',
+    });
+    const proxied = { ...cluster('orders-prod'), proxies: [{ name: 'orders-proxy' }] };
+    clock += 10_000;
+    aws.faults.add({ service: 'rds', action: 'DescribeDBProxies', error: 'AccessDenied' });
+    await expect(resolveTarget(directory, proxied, signal)).rejects.toMatchObject({ kind: 'denied' });
   });
 
   it('are none at all for an explicit target', async () => {

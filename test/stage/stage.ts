@@ -1,4 +1,5 @@
 // The whole scene: bed, AWS account, cluster with the operator installed as it ships, and one Aurora database.
+import { writeFile } from 'node:fs/promises';
 import type { IamDatabase } from '../../src/api/objects.ts';
 import { startAws, type Aws } from '../aws/aws.ts';
 import type { AwsAuthority } from '../bed/aws-authority.ts';
@@ -53,6 +54,8 @@ export interface StageOptions {
   readonly postgres?: PostgresMajor;
   readonly admin?: 'IAM' | 'Secret';
   readonly settings?: Readonly<Record<string, string>>;
+  /** PEM of roots that the operator's Node is to know besides its own. */
+  readonly extraRoots?: string;
   readonly progress?: (text: string) => void;
 }
 
@@ -94,6 +97,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     await applyNamespace(bed.kube, 'payments');
     if (admin.password !== undefined) await applyAdminSecret(bed, admin.username, admin.password);
 
+    const extraRoots = options.extraRoots && `${bed.folder('roots')}/extra.pem`;
+    if (extraRoots !== undefined) await writeFile(extraRoots, options.extraRoots ?? '');
     const kubeconfig = `${bed.folder('admin')}/admin.kubeconfig`;
     await bed.kube.kubeconfig(kubeconfig);
     const replica = async (name: string): Promise<Replica> => {
@@ -107,7 +112,10 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         children,
         folder: own,
         kubeconfig: operatorConfig,
-        env: { ...aws.environment(aws.createAccessKey(operatorRole, { name })) },
+        env: {
+          ...aws.environment(aws.createAccessKey(operatorRole, { name })),
+          ...(extraRoots === undefined ? {} : { NODE_EXTRA_CA_CERTS: extraRoots }),
+        },
         settings: {
           'operator-id': operatorID,
           namespace: operatorNamespace,
@@ -148,7 +156,7 @@ function idOf(token: string): string {
 }
 
 /** What the gate asks of AWS. */
-const authorityOf = (aws: Aws): AwsAuthority => ({
+export const authorityOf = (aws: Aws): AwsAuthority => ({
   credentials: {
     lookup: (accessKeyId) => {
       const found = aws.lookupCredential(accessKeyId);

@@ -37,6 +37,31 @@ describe('the connection data of a user', () => {
     expect(data['JDBC_URL']).toContain('?wrapperPlugins=efm2,iam&');
   });
 
+  it('names a proxy with its own port, whatever port the database has', () => {
+    const proxies = [{ name: 'orders-proxy', endpoint: 'p.proxy-abc.rds.amazonaws.com' }];
+    const data = connectionData({ ...input, port: 6000, proxies, firstProxy: 'orders-proxy' });
+    expect(data).toMatchObject({
+      PGHOST: input.endpoint,
+      PGPORT: '6000',
+      PGHOST_PROXY: 'p.proxy-abc.rds.amazonaws.com',
+      PGPORT_PROXY: '5432',
+    });
+    expect(Object.keys(data).filter((key) => key.startsWith('PGHOST_PROXY_'))).toEqual([]);
+  });
+
+  it('names each of several proxies, and never another one in place of the first', () => {
+    const first = { name: 'orders-proxy', endpoint: 'p.proxy-abc.rds.amazonaws.com' };
+    const second = { name: 'reports-2', endpoint: 'r.proxy-abc.rds.amazonaws.com' };
+    expect(connectionData({ ...input, proxies: [first, second], firstProxy: 'orders-proxy' })).toMatchObject({
+      PGHOST_PROXY: first.endpoint,
+      PGHOST_PROXY_ORDERS_PROXY: first.endpoint,
+      PGHOST_PROXY_REPORTS_2: second.endpoint,
+    });
+    const without = connectionData({ ...input, proxies: [second], firstProxy: 'orders-proxy' });
+    expect(without).not.toHaveProperty('PGHOST_PROXY');
+    expect(without).toMatchObject({ PGHOST_PROXY_REPORTS_2: second.endpoint, PGPORT_PROXY: '5432' });
+  });
+
   it('follows the mount path', () => {
     const data = connectionData({ ...input, mountPath: '/certs' });
     expect(data['PGSSLROOTCERT']).toBe('/certs/ca.crt');

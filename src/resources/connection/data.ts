@@ -4,6 +4,10 @@ export interface ConnectionInput {
   readonly endpoint: string;
   readonly port: number;
   readonly readerEndpoint?: string;
+  /** In the order of the database's declaration. */
+  readonly proxies?: readonly { readonly name: string; readonly endpoint: string }[];
+  /** Name of the one declared first, whether or not it can be used now. */
+  readonly firstProxy?: string;
   /** Tells a cluster (cluster-…) from an instance (db-…). */
   readonly serverResourceID: string;
   readonly username: string;
@@ -28,10 +32,31 @@ export function connectionData(input: ConnectionInput): Readonly<Record<string, 
     PGSSLMODE: 'verify-full',
     PGSSLROOTCERT: rootCertificate,
     ...(input.readerEndpoint === undefined ? {} : { PGHOST_READER: input.readerEndpoint }),
+    ...proxyData(input),
     RDS_REGION: input.region,
     TRUST_BUNDLE: input.trustBundleName,
     JDBC_URL: jdbcURL(input, rootCertificate),
   };
+}
+
+/** AWS gives proxies for PostgreSQL this port, whichever the database has. */
+const proxyPort = '5432';
+
+/**
+ * A token is good for one host, so a list of hosts would be of no use: PGHOST_PROXY is the proxy declared first and never
+ * becomes another one by itself; where there are several, each has a key of its own.
+ */
+function proxyData({ proxies = [], firstProxy }: ConnectionInput): Readonly<Record<string, string>> {
+  const first = proxies.find(({ name }) => name === firstProxy);
+  const own = proxies.map(({ name, endpoint }) => [
+    `PGHOST_PROXY_${name.toUpperCase().replaceAll('-', '_')}`,
+    endpoint,
+  ]);
+  return {
+    ...(first === undefined ? {} : { PGHOST_PROXY: first.endpoint }),
+    ...(proxies.length === 0 ? {} : { PGPORT_PROXY: proxyPort }),
+    ...(proxies.length === 1 && first !== undefined ? {} : Object.fromEntries(own)),
+  } as const;
 }
 
 /**

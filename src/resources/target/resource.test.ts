@@ -15,6 +15,12 @@ const facts: ServerFacts = {
   iamAuthentication: true,
 };
 
+const nothingElse = {
+  proxy: () => Promise.resolve(undefined),
+  proxyTargets: () => Promise.resolve([]),
+  deployments: () => Promise.resolve([]),
+};
+
 function directory(answers: {
   cluster?: ServerFacts;
   instance?: ServerFacts;
@@ -24,7 +30,12 @@ function directory(answers: {
     asked.push(`${kind} ${identifier} ${region}`);
     return Promise.resolve(answers[kind]);
   };
-  return { asked, cluster: note('cluster'), instance: note('instance') };
+  return {
+    ...nothingElse,
+    asked,
+    cluster: note('cluster'),
+    instance: note('instance'),
+  };
 }
 
 describe('resolving a target', () => {
@@ -61,6 +72,7 @@ describe('resolving a target', () => {
   it('passes on that AWS could not be asked, which is not the same as missing', async () => {
     const throttled = new Failure('throttled', 'Throttled', 'AWS asks to slow down.');
     const rds: RdsDirectory = {
+      ...nothingElse,
       cluster: () => Promise.reject(throttled),
       instance: () => Promise.reject(throttled),
     };

@@ -1,6 +1,7 @@
 // What a target is once resolved, and the decision whether the facts that AWS gave allow to use it.
 import type { DatabaseSpec } from '../../api/schema.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
+import type { ResolvedProxy } from './proxy.ts';
 
 export type Target = DatabaseSpec['target'];
 
@@ -12,9 +13,15 @@ export interface ResolvedTarget {
   readonly endpoint: string;
   readonly port: number;
   readonly readerEndpoint?: string;
-  /** What policies have to allow; the first is the server's own. */
+  /** What policies have to allow: the server's own first, then that of the other server of a blue/green deployment, then the proxies'. */
   readonly resourceIDs: readonly string[];
   readonly serverResourceID: string;
+  /** In the order of spec.target.proxies; those that cannot be used are left out. */
+  readonly proxies?: readonly ResolvedProxy[];
+  /** What is wrong with proxies; the database itself can be used all the same. */
+  readonly troubles?: readonly Failure[];
+  /** A blue/green deployment is under way: what is changed in the database now is lost or breaks it. */
+  readonly isInBlueGreen?: boolean;
   /** As RDS names it; absent with type Explicit, where nobody told. */
   readonly engine?: string;
   readonly engineVersion?: string;

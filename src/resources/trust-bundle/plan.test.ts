@@ -10,12 +10,19 @@ import {
   type TrustBundleChange,
   type TrustContribution,
 } from './plan.ts';
+import { publicRoots } from '../../systems/trust-store/public-roots.ts';
 import { trustBundleResource } from './resource.ts';
+import { publicRegion } from './roots.ts';
 
 const now = Date.now();
 const seoul = 'ap-northeast-2';
 const ireland = 'eu-west-1';
-const asks = (region: string): TrustContribution => ({ state: 'present', region, partition: 'aws' });
+const asks = (region: string, throughProxies = false): TrustContribution => ({
+  state: 'present',
+  region,
+  partition: 'aws',
+  throughProxies,
+});
 const unknown: TrustContribution = { state: 'unknown' };
 
 let bundles: ReadonlyMap<string, string>;
@@ -30,6 +37,7 @@ beforeAll(async () => {
   bundles = new Map([
     [seoul, first.roots.join('')],
     [ireland, second.roots.join('')],
+    [publicRegion, publicRoots()],
   ]);
   rotated = new Map([...bundles, [seoul, third.roots.join('')]]);
   bundleOf = (region) => bundles.get(region) ?? '';
@@ -94,6 +102,23 @@ describe('the trust bundle of a namespace', () => {
     expect(Object.keys(data)).toHaveLength(3);
     expect(certificates(data['ca.crt'])).toBe(6);
     expect(certificates(data['eu-west-1-bundle.pem'])).toBe(3);
+  });
+
+  it("has Amazon's public roots where a user may come through a proxy, and loses them with the last of those", () => {
+    const before = standing(asks(seoul));
+    const both = written(
+      planTrustBundle(desire([asks(seoul), asks(seoul, true)]), { configMap: before }, now),
+    );
+    expect(Object.keys(both.data)).toContain('public-bundle.pem');
+    expect(certificates(both.data['public-bundle.pem'])).toBe(5);
+    expect(certificates(both.data['ca.crt'])).toBe(8);
+    expect(certificates(both.data[`${seoul}-bundle.pem`])).toBe(3);
+    const held = kept(both);
+    expect(planTrustBundle(desire([asks(seoul), asks(seoul, true)]), { configMap: held }, now)).toEqual([]);
+    // Nobody knows yet whether that user still comes through it.
+    expect(planTrustBundle(desire([asks(seoul), unknown]), { configMap: held }, now)).toEqual([]);
+    const after = written(planTrustBundle(desire([asks(seoul)]), { configMap: held }, now));
+    expect(after.data).toEqual(before.data);
   });
 
   it('outlives a user that leaves its access behind, and stays when nobody asks for it any more', () => {

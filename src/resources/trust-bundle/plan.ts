@@ -3,11 +3,17 @@ import { group, labels, managedByValue } from '../../api/names.ts';
 import type { Plan } from '../../reconcile/kernel/converge.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import { type KeptConfigMap, type NewConfigMap, sameEntries } from '../../reconcile/kernel/config-map.ts';
-import { parseRoots, type Root, rootsWithin, uniteRoots, writeRoots } from './roots.ts';
+import { parseRoots, publicRegion, type Root, rootsWithin, uniteRoots, writeRoots } from './roots.ts';
 
 /** What one user asks of the bundle; `unknown` keeps what is there, `released` does so for good. */
 export type TrustContribution =
-  | { readonly state: 'present'; readonly region: string; readonly partition: string }
+  | {
+      readonly state: 'present';
+      readonly region: string;
+      readonly partition: string;
+      /** Proxies do not have certificates of RDS's own authorities. */
+      readonly throughProxies: boolean;
+    }
   | { readonly state: 'unknown' | 'released' };
 
 export interface DesiredTrustBundle {
@@ -17,7 +23,7 @@ export interface DesiredTrustBundle {
   readonly contributions: readonly TrustContribution[];
   /** Whether `contributions` are those of all users, so that what none of them asks for may go. */
   readonly complete: boolean;
-  /** By region: what the trust store gave. */
+  /** By region: what the trust store gave; and the public roots under `public`. */
   readonly bundles: ReadonlyMap<string, string>;
 }
 
@@ -54,7 +60,9 @@ export function planTrustBundle(
   now: number,
 ): Plan<TrustBundleChange> {
   const asked = new Set(
-    desired.contributions.flatMap((one) => (one.state === 'present' ? [one.region] : [])),
+    desired.contributions.flatMap((one) =>
+      one.state === 'present' ? [one.region, ...(one.throughProxies ? [publicRegion] : [])] : [],
+    ),
   );
   const isRetained = configMap?.annotations[retainedAnnotation] === 'true';
   const retain = isRetained || desired.contributions.some((one) => one.state === 'released');
@@ -109,7 +117,7 @@ const bundleKey = (region: string): string => `${region}-bundle.pem`;
 
 function regionsOf(configMap: KeptConfigMap): readonly string[] {
   return Object.keys(configMap.data).flatMap((key) => {
-    const [, region] = /^([a-z]{2}(?:-[a-z]+)+-[0-9]+)-bundle\.pem$/.exec(key) ?? [];
+    const [, region] = /^([a-z]{2}(?:-[a-z]+)+-[0-9]+|public)-bundle\.pem$/.exec(key) ?? [];
     return region === undefined ? [] : [region];
   });
 }

@@ -12,6 +12,18 @@ export interface Root {
   readonly notAfter: number;
 }
 
+/** Stands where a region does for the roots of Amazon Trust Services, which proxies' certificates chain to. */
+export const publicRegion = 'public';
+
+/** The roots that Amazon names for RDS Proxy: Amazon Root CA 1 to 4, and the older one that they are signed by too. */
+export const publicRootNames: ReadonlySet<string> = new Set([
+  'Amazon Root CA 1',
+  'Amazon Root CA 2',
+  'Amazon Root CA 3',
+  'Amazon Root CA 4',
+  'Starfield Services Root Certificate Authority - G2',
+]);
+
 /** A region's bundle is about 5 KB; this leaves room for many more roots and none for an endless answer. */
 export const maxBundleBytes = 64 * 1024;
 
@@ -94,12 +106,13 @@ function readRoot(
   }
   const names = certificate.subject.split('\n').filter((line) => line.startsWith('CN='));
   const [commonName] = names.map((line) => line.slice('CN='.length));
-  if (
-    names.length !== 1 ||
-    commonName === undefined ||
-    !commonName.startsWith(`Amazon RDS ${region} Root CA`)
-  ) {
-    return { breaks: `a certificate in it is not named Amazon RDS ${region} Root CA` };
+  if (names.length !== 1 || commonName === undefined || !isNamedFor(region, commonName)) {
+    return {
+      breaks:
+        region === publicRegion
+          ? 'a certificate in it is none of the public roots of Amazon'
+          : `a certificate in it is not named Amazon RDS ${region} Root CA`,
+    };
   }
   return {
     pem: certificate.toString().replace(/\n*$/, '\n'),
@@ -108,6 +121,11 @@ function readRoot(
     notAfter: certificate.validToDate.getTime(),
   };
 }
+
+const isNamedFor = (region: string, commonName: string) =>
+  region === publicRegion
+    ? publicRootNames.has(commonName)
+    : commonName.startsWith(`Amazon RDS ${region} Root CA`);
 
 function readCertificate(
   pem: string,

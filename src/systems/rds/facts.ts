@@ -1,5 +1,7 @@
-// Reads clusters and instances as Describe answers them.
-import type { DBCluster, DBInstance } from '@aws-sdk/client-rds';
+// Reads what Describe answers about clusters, instances, proxies and blue/green deployments.
+import type { BlueGreenDeployment, DBCluster, DBInstance, DBProxy, DBProxyTarget } from '@aws-sdk/client-rds';
+import type { Deployment } from '../../resources/target/blue-green.ts';
+import type { ProxyFacts, ProxyTargetFacts } from '../../resources/target/proxy.ts';
 import type { ServerFacts } from '../../resources/target/target.ts';
 
 export function clusterFacts(cluster: DBCluster): ServerFacts {
@@ -29,6 +31,34 @@ export function instanceFacts(instance: DBInstance): ServerFacts {
     iamAuthentication: instance.IAMDatabaseAuthenticationEnabled === true,
     ...present('pendingIamAuthentication', instance.PendingModifiedValues?.IAMDatabaseAuthenticationEnabled),
     ...present('clusterIdentifier', instance.DBClusterIdentifier),
+  };
+}
+
+export function proxyFacts(proxy: DBProxy): ProxyFacts {
+  return {
+    ...present('arn', proxy.DBProxyArn),
+    ...present('status', proxy.Status),
+    ...present('engineFamily', proxy.EngineFamily),
+    ...present('endpoint', proxy.Endpoint),
+    ...present('roleARN', proxy.RoleArn),
+    endToEndIAM: proxy.DefaultAuthScheme === 'IAM_AUTH',
+  };
+}
+
+/** The cluster, where it is one or a member of one; else the instance. */
+export function targetFacts(target: DBProxyTarget): ProxyTargetFacts {
+  const cluster =
+    target.TrackedClusterId ?? (target.Type === 'TRACKED_CLUSTER' ? target.RdsResourceId : undefined);
+  return cluster === undefined
+    ? { kind: 'Instance', ...present('identifier', target.RdsResourceId) }
+    : { kind: 'Cluster', ...present('identifier', cluster) };
+}
+
+export function deploymentFacts(deployment: BlueGreenDeployment): Deployment {
+  return {
+    ...present('source', deployment.Source),
+    ...present('target', deployment.Target),
+    ...present('status', deployment.Status),
   };
 }
 

@@ -80,6 +80,7 @@ export interface RdsFixtures {
   deleteInstance(identifier: string): void;
   restoreInstance(from: string, changes: NewInstance): Instance;
   createProxy(proxy: NewProxy): Proxy;
+  modifyProxy(name: string, changes: Partial<Omit<Proxy, 'name' | 'resourceId'>>): Proxy;
   deleteProxy(name: string): void;
   createBlueGreenDeployment(deployment: NewBlueGreenDeployment): BlueGreenDeployment;
   modifyBlueGreenDeployment(identifier: string, changes: { status: string }): BlueGreenDeployment;
@@ -175,6 +176,7 @@ export function createRdsFixtures(
       };
       return added(state.proxies, proxy, 'name');
     },
+    modifyProxy: (name, changes) => changed(state.proxies, name, changes, 'name'),
     deleteProxy: (name) => removed(state.proxies, name),
     createBlueGreenDeployment: (wish) => {
       const deployment: BlueGreenDeployment = {

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { judgeProxy, type ProxyFacts, type ProxyTargetFacts } from './proxy.ts';
+
+const server = { kind: 'Cluster', identifier: 'orders-prod', region: 'eu-west-1' } as const;
+const inFront: readonly ProxyTargetFacts[] = [{ kind: 'Cluster', identifier: 'orders-prod' }];
+const good: ProxyFacts = {
+  arn: 'arn:aws:rds:eu-west-1:111122223333:db-proxy:prx-0123456789abcdef0',
+  status: 'available',
+  engineFamily: 'POSTGRESQL',
+  endpoint: 'Orders-Proxy.proxy-abc.eu-west-1.rds.amazonaws.com',
+  roleARN: 'arn:aws:iam::111122223333:role/orders-proxy',
+  endToEndIAM: true,
+};
+const judged = (facts: ProxyFacts | undefined, targets = inFront, of = server as typeof server | object) =>
+  judgeProxy('orders-proxy', facts, targets, { ...server, ...of });
+
+describe('an RDS Proxy', () => {
+  it('is known by its own ARN: id, account, region and partition', () => {
+    const arn = 'arn:aws-cn:rds:cn-north-1:444455556666:db-proxy:prx-ABC';
+    expect(judged({ ...good, arn })).toEqual({
+      proxy: {
+        name: 'orders-proxy',
+        partition: 'aws-cn',
+        region: 'cn-north-1',
+        accountID: '444455556666',
+        resourceID: 'prx-ABC',
+        endpoint: 'orders-proxy.proxy-abc.eu-west-1.rds.amazonaws.com',
+        roleARN: 'arn:aws:iam::111122223333:role/orders-proxy',
+      },
+    });
+  });
+
+  it.each([
+    ['nobody knows', undefined, inFront, 'ProxyNotFound'],
+    ['stands in front of nothing', good, [], 'ProxyTargetsElsewhere'],
+    [
+      'stands in front of another',
+      good,
+      [{ kind: 'Cluster', identifier: 'reports' }],
+      'ProxyTargetsElsewhere',
+    ],
+    [
+      'stands in front of an instance of that name',
+      good,
+      [{ kind: 'Instance', identifier: 'orders-prod' }],
+      'ProxyTargetsElsewhere',
+    ],
+    ['keeps passwords', { ...good, endToEndIAM: false }, inFront, 'ProxyUsesSecrets'],
+    ['has no endpoint yet', { ...good, endpoint: undefined, status: 'creating' }, inFront, 'ProxyNotReady'],
+    [
+      'has an ARN of another form',
+      { ...good, arn: 'arn:aws:rds:eu-west-1:111122223333:db-proxy:prx-*' },
+      inFront,
+      'ProxyNotReady',
+    ],
+  ] as const)('that %s cannot be used', (_what, facts, targets, reason) => {
+    const { endpoint, ...rest } = facts ?? good;
+    const given = facts && (endpoint === undefined ? rest : { ...rest, endpoint });
+    const { proxy, failure } = judgeProxy('orders-proxy', given, targets, server);
+    expect(proxy).toBeUndefined();
+    expect(failure).toMatchObject({ reason });
+    expect(failure?.message).toContain('--db-proxy-name orders-proxy --region eu-west-1');
+  });
+
+  it.each([
+    'creating',
+    'deleting',
+    'suspended',
+    'suspending',
+    'reactivating',
+    'incompatible-network',
+    'insufficient-resource-limits',
+  ])('that is %s is told, and is still itself', (status) => {
+    const { proxy, failure } = judged({ ...good, status });
+    expect(proxy?.resourceID).toBe('prx-0123456789abcdef0');
+    expect(failure?.reason).toBe('ProxyNotReady');
+  });
+
+  it('that is being modified works on', () => {
+    expect(judged({ ...good, status: 'modifying' }).failure).toBeUndefined();
+  });
+
+  it('stands in front of the database whatever the case, and among others', () => {
+    const targets = [
+      { kind: 'Cluster', identifier: 'reports' },
+      { kind: 'Instance', identifier: 'Orders-Prod' },
+    ] as const;
+    expect(
+      judgeProxy('orders-proxy', good, targets, { ...server, kind: 'Instance' }).failure,
+    ).toBeUndefined();
+  });
+});
