@@ -16,6 +16,11 @@ export const proxyReasons = {
     remedy:
       'Use end-to-end IAM: aws rds modify-db-proxy --db-proxy-name NAME --default-auth-scheme IAM_AUTH; or name a proxy that does.',
   },
+  ProxyRoleLacksConnect: {
+    means:
+      "The role of an RDS Proxy may not rds-db:connect to the database as this user: whoever comes through the proxy is refused there. The user's own way to the database works.",
+    remedy: 'Add the statement in the message to the policies of the role of the proxy.',
+  },
   ProxyNotReady: {
     means: 'The RDS Proxy is being created or deleted, is suspended, or lacks network or capacity.',
     remedy: 'Wait until its status is available: aws rds describe-db-proxies.',

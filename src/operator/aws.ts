@@ -12,6 +12,7 @@ import type { PolicyPort } from '../resources/policy/port.ts';
 import type { RdsDirectory } from '../resources/target/resource.ts';
 import { acceptBundle, maxBundleBytes, rootsWithin } from '../resources/trust-bundle/roots.ts';
 import { iamDefaults, iamSystem } from '../systems/iam/iam.ts';
+import type { RoleReader } from '../systems/iam/role-documents.ts';
 import { login } from '../systems/postgres/login.ts';
 import { rdsDirectory } from '../systems/rds/directory.ts';
 import { sts } from '../systems/sts/sts.ts';
@@ -19,7 +20,7 @@ import { operatorTokens, signToken } from '../systems/sts/tokens.ts';
 import { trustStore } from '../systems/trust-store/trust-store.ts';
 
 export interface AwsSystems {
-  readonly iam: PolicyPort;
+  readonly iam: PolicyPort & RoleReader;
   readonly directory: RdsDirectory;
   readonly access: AccessPorts;
   readonly operatorToken: (of: TokenFor) => Promise<Secret<string>>;
@@ -59,6 +60,7 @@ export function awsSystems(options: {
       listEveryMs: iamDefaults.timing.listEveryMs * scale,
       settleMs: iamDefaults.timing.settleMs * scale,
       lookAgainMs: iamDefaults.timing.lookAgainMs * scale,
+      lookMs: iamDefaults.timing.lookMs * scale,
     },
     beforeWrite,
     onCall: (call) => onCall({ service: 'iam', ...call }),

@@ -166,6 +166,7 @@ export function createWorld(options: {
       known.losses.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
+    roleDocuments: async (roleARN, signal) => await aws.iam.roleDocuments(roleARN, signal),
     connection: connectionResource(configMaps),
     connectionsOf: (user) => ownedBy(user, connectionKind),
     policyDocumentsOf: (user) => ownedBy(user, policyKind),

@@ -52,6 +52,18 @@ describe('a database that was just applied', () => {
     expect(world.events.map(({ event }) => event.reason)).toEqual(['Ready']);
   });
 
+  it('with a proxy that cannot be used is not Ready, and is used by its users all the same', async () => {
+    const world = applied();
+    const trouble = new Failure('missing', 'ProxyNotFound', 'AWS knows no RDS Proxy orders-proxy.');
+    world.resolved = aTarget({ troubles: [trouble] });
+    await pass(world);
+    expect(condition(world, 'TargetResolved')).toBe('False ProxyNotFound');
+    expect(condition(world, 'AdminReady')).toBe('True Rehearsed');
+    expect(condition(world, 'Ready')).toBe('False ProxyNotFound');
+    expect(world.storedDatabase().status?.endpoint).toBe(aTarget().endpoint);
+    expect(world.known.get('orders')?.server).toBeDefined();
+  });
+
   it('has the finalizer before its users can begin', async () => {
     const world = applied();
     await pass(world);

@@ -11,6 +11,7 @@ import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { planUser } from './plan-user.ts';
 import type { Failure } from './kernel/failure.ts';
 import { type AccessDone, proveAccess } from './prove-access.ts';
+import { checkProxyRoles } from './proxy-roles.ts';
 import { report, reportSuspended } from './report-user.ts';
 import {
   contestedServer,
@@ -108,7 +109,9 @@ async function openAccess(user: IamDatabaseUser, standing: Eligible, world: Worl
     isSettled(role) && isSettled(policies)
       ? await proveAccess(user, standing, { role, policies }, world, signal)
       : { link: waiting('AccessVerified', isSettled(role) ? 'PolicyReady' : 'RoleReady') };
-  return { role, policies, access };
+  // A proxy is one more way in: it holds up no proof of the way to the database itself.
+  const proxied = await checkProxyRoles(user, standing, policies, world, signal);
+  return { role, policies: proxied, access };
 }
 
 /**

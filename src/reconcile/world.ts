@@ -3,6 +3,7 @@ import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { DatabaseStatus, UserStatus } from '../api/schema.ts';
 import type { Condition, Reason } from '../api/conditions.ts';
 import type { EventReason } from '../api/event-reasons.ts';
+import type { RoleDocuments } from '../resources/access/role-rights.ts';
 import type { AccessVerdict, AccessWish } from '../resources/access/verdict.ts';
 import type {
   ConnectionChange,
@@ -120,6 +121,8 @@ export interface World extends View {
   previewPolicy(user: IamDatabaseUser, roleARN: string, signal: AbortSignal): Promise<Preview>;
   /** The same for its trust bundle. */
   previewBundle(user: IamDatabaseUser, signal: AbortSignal): Promise<Preview>;
+  /** What the policies of an IAM role of somebody else say; undefined: there is no such role. Throws Failure. */
+  roleDocuments(roleARN: string, signal: AbortSignal): Promise<RoleDocuments | undefined>;
   readonly connection: Resource<DesiredConnection, ObservedConnection, ConnectionChange>;
   /** Names of the connection ConfigMaps in our cache that belong to this object. */
   connectionsOf(user: IamDatabaseUser): readonly string[];

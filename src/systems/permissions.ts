@@ -90,6 +90,8 @@ export interface PolicyInput {
   readonly principals: readonly string[];
   /** rds-db ARNs of the operator's own admin users, with authentication IAM. */
   readonly admins: readonly string[];
+  /** Roles that RDS Proxies log in with, as ARN patterns. */
+  readonly proxyRoles?: readonly string[];
   /** With --inline-policies. */
   readonly inline?: boolean;
 }
@@ -172,6 +174,7 @@ export function operatorPolicy(input: PolicyInput): {
             },
           ]
         : []),
+      ...proxyStatements(input),
       {
         Sid: 'ProveAsWorkload',
         Effect: 'Allow',
@@ -190,4 +193,24 @@ export function operatorPolicy(input: PolicyInput): {
           ]),
     ],
   };
+}
+
+/** Without these nothing is checked of a proxy's role, and PolicyReady says so. */
+function proxyStatements({ partition, accountID, proxyRoles = [] }: PolicyInput): readonly PolicyStatement[] {
+  if (proxyRoles.length === 0) return [];
+  return [
+    {
+      Sid: 'SeeProxyRoles',
+      Effect: 'Allow',
+      Action: ['iam:GetRole', 'iam:ListAttachedRolePolicies', 'iam:ListRolePolicies', 'iam:GetRolePolicy'],
+      Resource: proxyRoles,
+    },
+    {
+      // Whatever is attached to them.
+      Sid: 'ReadPoliciesOfProxyRoles',
+      Effect: 'Allow',
+      Action: ['iam:GetPolicy', 'iam:GetPolicyVersion'],
+      Resource: [`arn:${partition}:iam::${accountID}:policy/*`, `arn:${partition}:iam::aws:policy/*`],
+    },
+  ];
 }

@@ -18,6 +18,7 @@ import { keyOf } from '../../src/reconcile/names.ts';
 import type { Loss } from '../../src/reconcile/loss.ts';
 import { userARNs } from '../../src/reconcile/user-arns.ts';
 import type { Event, Proof, World } from '../../src/reconcile/world.ts';
+import type { RoleDocuments } from '../../src/resources/access/role-rights.ts';
 import type { AccessVerdict, AccessWish } from '../../src/resources/access/verdict.ts';
 import { connectionResource } from '../../src/resources/connection/resource.ts';
 import { policyThatAllows } from '../../src/resources/policy/policy.ts';
@@ -62,6 +63,8 @@ export interface TestWorld extends World {
       | 'resolve'
       | 'rehearse']?: Error;
   };
+  /** What the policies of proxies' roles say, by ARN. */
+  readonly roleRights: Map<string, RoleDocuments | Failure>;
   /** What AWS answers about a target. */
   resolved: ResolvedTarget;
 
@@ -241,6 +244,7 @@ export function aWorld(
     time: Date.parse('2026-03-01T00:00:00Z'),
     synced: true,
     broken: {},
+    roleRights: new Map(),
     resolved: aTarget(),
     isComplete: () => world.synced,
     wakeDatabase: (name) => note(`event wake ${name}`),
@@ -305,6 +309,13 @@ export function aWorld(
       declared.delete(metadata.uid);
       losses.delete(metadata.uid);
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
+    },
+    roleDocuments: async (roleARN) => {
+      note(`read policies of ${roleARN}`);
+      await Promise.resolve();
+      const found = world.roleRights.get(roleARN);
+      if (found instanceof Failure) throw found;
+      return found;
     },
     connection: connectionResource(configMaps),
     connectionsOf: (user) => ownedBy(user, 'connection'),

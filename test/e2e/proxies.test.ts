@@ -113,6 +113,34 @@ describe('a proxy that is added to a database', () => {
   });
 });
 
+describe('a proxy whose role may not log in to the database', () => {
+  const deny = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }] };
+
+  it('is told to the users with the statement that it lacks; the database itself lets them in', async () => {
+    stage.aws.putInlinePolicy(proxy.roleARN, 'connect', deny);
+    const { message } = await scene.untilCondition(user, 'PolicyReady', 'False', 'ProxyRoleLacksConnect');
+    await scene.untilCondition(user, 'Ready', 'False', 'ProxyRoleLacksConnect');
+    await expect(proxy.login(username, (await bundle())['ca.crt'] ?? '')).rejects.toThrow(
+      /authentication failed/,
+    );
+    expect(await scene.login(username)).toBe(username);
+    expect((await scene.condition(user, 'AccessVerified'))?.status).toBe('True');
+
+    const [statement = ''] = /\{.*\}/.exec(message) ?? [];
+    expect(JSON.parse(statement)).toEqual({
+      Effect: 'Allow',
+      Action: 'rds-db:connect',
+      Resource: [arnOn(serverID())],
+    });
+    stage.aws.putInlinePolicy(proxy.roleARN, 'connect', {
+      Version: '2012-10-17',
+      Statement: [JSON.parse(statement) as object],
+    });
+    await scene.untilReady(user);
+    expect(await proxy.login(username, (await bundle())['ca.crt'] ?? '')).toBe(username);
+  });
+});
+
 describe('a proxy that cannot be used', () => {
   const told = async (reason: string) =>
     (await scene.untilCondition(database(), 'TargetResolved', 'False', reason)).message;

@@ -11,7 +11,7 @@ export const operatorRoleARN = `arn:aws:iam::${accountID}:role/iamdb-operator`;
 export function createOperatorRole(
   aws: Aws,
   admins: readonly string[],
-  options: { readonly inline: boolean } = { inline: false },
+  options: { readonly inline?: boolean; readonly proxyRoles?: readonly string[] } = {},
 ): string {
   const role = aws.createRole({
     name: 'iamdb-operator',

@@ -18,7 +18,7 @@ export interface StagedProxy {
   readonly name: string;
   readonly resourceID: string;
   readonly endpoint: string;
-  readonly roleName: string;
+  readonly roleARN: string;
   readonly gate: RdsGate;
   /** Logs in through it as the workload does, trusting what `ca` holds; answers with current_user. */
   login(username: string, ca: string): Promise<string>;
@@ -73,7 +73,7 @@ export async function startProxy(
     name,
     resourceID: resourceId,
     endpoint,
-    roleName: `${name}-role`,
+    roleARN: role.arn,
     gate,
     login: async (username, ca) => {
       const { sessionToken, ...key } = aws.createAccessKey(checkoutRole);

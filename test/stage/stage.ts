@@ -87,6 +87,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     const adminARN = `arn:aws:rds-db:${region}:${accountID}:dbuser:${resourceID}/${admin.username}`;
     const operatorRole = createOperatorRole(aws, [adminARN], {
       inline: settings['inline-policies'] === 'true',
+      proxyRoles: [`arn:aws:iam::${accountID}:role/*-proxy-role`],
     });
     createWorkloadRole(aws, 'payments-checkout');
 

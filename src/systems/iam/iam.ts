@@ -8,6 +8,7 @@ import { createInline } from './inline.ts';
 import { createListings } from './listings.ts';
 import { createMemory } from './memory.ts';
 import { createReads, type OnQuota } from './reads.ts';
+import { createRoleReader, type RoleReader } from './role-documents.ts';
 import { type BucketSettings, createTokenBucket, type TokenBucket, unlimited } from './token-bucket.ts';
 import { createWrites } from './writes.ts';
 
@@ -39,6 +40,8 @@ export interface IamTiming {
   readonly settleMs: number;
   /** When tags, attachments and quotas are read again although nothing speaks for a change. */
   readonly lookAgainMs: number;
+  /** How long what a role of somebody else may do is good. */
+  readonly lookMs: number;
   readonly requestTimeoutMs: number;
   readonly connectTimeoutMs: number;
   /** First wait before a call is sent again. */
@@ -53,13 +56,14 @@ export const iamDefaults = {
     listEveryMs: 200,
     settleMs: 60_000,
     lookAgainMs: 86_400_000,
+    lookMs: 60_000,
     requestTimeoutMs: 10_000,
     connectTimeoutMs: 3_000,
     retryMs: 300,
   },
 } as const satisfies IamSettings;
 
-export interface IamSystem extends PolicyPort, Pick<AccessPorts, 'trustPolicy'> {
+export interface IamSystem extends PolicyPort, Pick<AccessPorts, 'trustPolicy'>, RoleReader {
   /** Closes the connections. */
   close(): void;
 }
@@ -108,6 +112,7 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
     policies: (path, namePrefix, signal) => listings.policies(path, namePrefix, signal),
     overview: (path, signal) => listings.overview(path, signal),
     ...createReads(calls, memory, timing, clock, settings.onQuota),
+    ...createRoleReader(calls, timing, clock),
     ...createInline(calls, timing, clock),
     ...createWrites(calls, memory, listings, timing.settleMs, clock),
     close: () => client.destroy(),
