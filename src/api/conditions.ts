@@ -192,6 +192,11 @@ export const reasons = {
     means: 'A database in connectDatabases does not exist on the server.',
     remedy: 'CREATE DATABASE <name>; or mend connectDatabases.',
   },
+  BlueGreenInProgress: {
+    means:
+      'A blue/green deployment of the database is under way, and changes of roles would degrade its replication or be lost with the switch. They are held; an access that ends has lost its policies and its sessions already.',
+    remedy: 'Switch over, or delete the deployment; the operator goes on by itself.',
+  },
   DatabaseUnavailable: {
     means: 'The database server cannot be reached or is not taking connections.',
     remedy: 'Check network, security groups and the database; the operator goes on by itself.',

@@ -3,6 +3,7 @@ import type { ConditionType, Reason } from '../api/conditions.ts';
 import { userFinalizer } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { ObservedPolicies } from '../resources/policy/policy.ts';
+import { endingHeldByBlueGreen, heldByBlueGreen } from './blue-green.ts';
 import { type Ending, roleAfter } from './ending.ts';
 import { converge, type Outcome } from './kernel/converge.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
@@ -73,13 +74,18 @@ export async function endRole(
   if (namespace === undefined) return held(notLookedAt('namespace'));
   const owner = ownerOf(user, namespace.uid, database, state.target.serverResourceID, world.operatorID);
   const { reassignOwnedTo } = database.spec;
+  const isHeld = state.target.isInBlueGreen === true;
+  if (isHeld && ending === 'Retain') return held(heldByBlueGreen(user.spec.username, ['release']));
   const wish = {
-    ensure: roleAfter[ending],
+    ensure: isHeld ? 'empty' : roleAfter[ending],
     username: user.spec.username,
     owner,
     ...(reassignOwnedTo === undefined ? {} : { reassignTo: reassignOwnedTo }),
   } as const;
   const outcome = await converge(world.role(state.server), wish, 'Enforce', signal);
+  if (isHeld && !('failure' in outcome)) {
+    return held(endingHeldByBlueGreen(user.spec.username));
+  }
   switch (outcome.result) {
     case 'converged':
     case 'changed': {

@@ -3,6 +3,7 @@ import { databaseFinalizer } from '../api/names.ts';
 import type { IamDatabase } from '../api/objects.ts';
 import type { DatabaseStatus } from '../api/schema.ts';
 import { checkAddress } from '../resources/target/address.ts';
+import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import { type DatabaseState, isLossOfSight } from './database-state.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
@@ -50,8 +51,22 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
     };
   }
   const server = world.open(database, target);
-  const admin = await world.rehearse(server, signal).catch(asFailure);
+  const admin = await rehearse(database, target, server, world, signal);
   return { target, admin, server, ...(unconfirmed === undefined ? {} : { unconfirmed }) };
+}
+
+/** During a blue/green deployment no more is rehearsed than has to be: nothing is to be changed, and writes may be refused. */
+async function rehearse(
+  { metadata }: IamDatabase,
+  { isInBlueGreen }: ResolvedTarget,
+  server: RoleServer,
+  world: World,
+  signal: AbortSignal,
+): Promise<DatabaseState['admin']> {
+  const before = world.stateOf(metadata.name)?.admin;
+  const isKnown = before !== undefined && !(before instanceof Failure);
+  if (isInBlueGreen === true && isKnown) return before;
+  return await world.rehearse(server, signal).catch(asFailure);
 }
 
 /**
@@ -116,8 +131,14 @@ async function report(database: IamDatabase, state: DatabaseState, world: World)
   const key = failureKey(database.metadata.name);
   const failedPasses = world.failures.get(key) ?? 0;
   world.failures.set(key, failures.length === 0 ? 0 : failedPasses + 1);
-  return nextLook({ ...timing(database, world), failures, failedPasses });
+  const others = isSwitching(state) ? [switchLookMs * world.settings.timeScale] : [];
+  return nextLook({ ...timing(database, world), failures, failedPasses, others });
 }
+
+/** The switch may come at any time, and what was held waits for it. */
+const isSwitching = ({ target }: DatabaseState) =>
+  !(target instanceof Failure) && target.isInBlueGreen === true;
+const switchLookMs = 60_000;
 
 const isBroken = ({ target, admin }: DatabaseState) => target instanceof Failure || admin instanceof Failure;
 
@@ -154,10 +175,10 @@ function linksOf({ target, unconfirmed, admin }: DatabaseState): readonly Link[]
 }
 
 const foundTarget = (
-  { endpoint, port, serverResourceID }: ResolvedTarget,
+  { endpoint, port, serverResourceID, isInBlueGreen }: ResolvedTarget,
   unconfirmed: Failure | undefined,
 ) =>
-  `${endpoint}:${port} is ${serverResourceID}.${unconfirmed === undefined ? '' : ` Not confirmed lately: ${unconfirmed.message}`}`;
+  `${endpoint}:${port} is ${serverResourceID}.${isInBlueGreen === true ? ' A blue/green deployment is under way: roles are not changed before the switch.' : ''}${unconfirmed === undefined ? '' : ` Not confirmed lately: ${unconfirmed.message}`}`;
 
 async function write(
   database: IamDatabase,

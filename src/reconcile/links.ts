@@ -4,6 +4,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { connectionData } from '../resources/connection/data.ts';
 import type { DesiredConnection } from '../resources/connection/plan.ts';
 import type { DesiredRole } from '../resources/role/role.ts';
+import { heldByBlueGreen } from './blue-green.ts';
 import type { Outcome } from './kernel/converge.ts';
 import { converge } from './kernel/converge.ts';
 import { type Preview, preview } from './kernel/preview.ts';
@@ -55,11 +56,15 @@ export async function convergeRole(
   const outcome = await converge(
     world.role(state.server),
     desiredRole(user, standing, world),
-    'Enforce',
+    standing.target.isInBlueGreen === true ? 'Plan' : 'Enforce',
     signal,
   );
   const { uid } = user.metadata;
-  if (outcome.result === 'converged' || outcome.result === 'changed') {
+  const isHeld = outcome.result === 'planned';
+  const held = isHeld ? outcome.changes.map((change) => change.do) : [];
+  // A plan for a role that is there, and was not refused, has found it to be ours.
+  const isSeen = isHeld && !held.includes('create') && !held.includes('adopt');
+  if (outcome.result === 'converged' || outcome.result === 'changed' || isSeen) {
     world.vetted.add(uid);
     world.disowned.delete(uid);
   }
@@ -68,7 +73,9 @@ export async function convergeRole(
     world.vetted.delete(uid);
     world.disowned.add(uid);
   }
-  return done('RoleReady', outcome);
+  return isHeld
+    ? { link: failed('RoleReady', heldByBlueGreen(user.spec.username, held)), changes: [] }
+    : done('RoleReady', outcome);
 }
 
 /** What convergeRole would do. */

@@ -44,7 +44,9 @@ export const waiting = (type: ConditionType, on: ConditionType): Link => ({
 
 /** Failures that are a step on the way, not news: Ready stays Unknown, so that Argo CD does not flash Degraded. */
 const isPassing = (failure: Failure) =>
-  failure.reason === 'NotVisibleYet' || failure.reason === 'Progressing';
+  failure.reason === 'NotVisibleYet' ||
+  failure.reason === 'Progressing' ||
+  failure.reason === 'BlueGreenInProgress';
 
 /** How long a failing object counts as Reconciling; afterwards kstatus shows it as it is. */
 export const reconcilingForMs = 600_000;
@@ -66,10 +68,13 @@ export function conditionsOf(
 ): readonly Condition[] {
   const own = links.find((link) => link.type === 'Ready');
   const rest = links.filter((link) => link.type !== 'Ready');
+  const unknown = rest.filter((link) => link.status === 'Unknown' && link.optional !== true);
   const broken =
     own ??
     rest.find((link) => link.status === 'False') ??
-    rest.find((link) => link.status === 'Unknown' && link.optional !== true);
+    // What is waited for says more than what waits.
+    unknown.find((link) => link.reason !== 'Waiting') ??
+    unknown[0];
   const ready: Link =
     broken === undefined
       ? good('Ready', 'Ready', 'All parts are as declared.')

@@ -151,6 +151,7 @@ function applyChange(server: ModelServer, change: RoleChange): ModelServer {
     case 'end access':
       return changed({ login: false, iam: take(role.iam) });
     case 'end sessions':
+    case 'interrupt sessions':
       return changed({ sessions: 0 });
     case 'reassign':
       return { ...server, owns: false };

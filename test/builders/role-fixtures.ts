@@ -26,6 +26,7 @@ export const present: PresentRole = {
 };
 export const absent: DesiredRole = { ensure: 'absent', username: 'checkout', owner };
 export const disabled: DesiredRole = { ensure: 'disabled', username: 'checkout', owner };
+export const empty: DesiredRole = { ensure: 'empty', username: 'checkout', owner };
 export const released: DesiredRole = { ensure: 'released', username: 'checkout', owner };
 
 export const us: Granted = new Set(['us']);

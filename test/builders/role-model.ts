@@ -20,6 +20,8 @@ export interface RoleModel {
   drop(username: string): void;
   /** A new group that users may be put into. */
   groups: Set<string>;
+  /** User names with sessions open. */
+  sessions: Set<string>;
   /** What hangs on roles, so that they cannot be dropped. */
   heldBy: string | undefined;
   /** Thrown at that stage. */
@@ -40,6 +42,7 @@ export function roleModel(note: (call: string) => void): RoleModel {
   const roles = new Map<string, Role>();
   const model: RoleModel = {
     groups: new Set(),
+    sessions: new Set(),
     heldBy: undefined,
     broken: {},
     make: (username, comment) => {
@@ -97,6 +100,7 @@ export function roleModel(note: (call: string) => void): RoleModel {
       role.login = false;
       role.iam = false;
     }
+    if (change.do === 'end sessions' || change.do === 'interrupt sessions') model.sessions.delete(username);
     if (change.do !== 'drop') return undefined;
     if (model.heldBy === undefined) roles.delete(username);
     return model.heldBy;
@@ -129,7 +133,7 @@ export function roleModel(note: (call: string) => void): RoleModel {
         settings: {},
         connectGrants: [],
         passwordLoginsThatReachIt: [],
-        sessions: 0,
+        sessions: desired.ensure !== 'present' && model.sessions.has(desired.username) ? 1 : 0,
         heldBy,
       },
     };

@@ -72,7 +72,10 @@ export const inherited = (username: string, reassignTo: string): DesiredRole => 
   owner,
   reassignTo,
 });
-export const ended = (username: string, ensure: 'absent' | 'disabled' | 'released'): DesiredRole => ({
+export const ended = (
+  username: string,
+  ensure: 'absent' | 'disabled' | 'released' | 'empty',
+): DesiredRole => ({
   ensure,
   username,
   owner,

@@ -5,7 +5,7 @@ import { converge } from '../../src/reconcile/kernel/converge.ts';
 import { Failure } from '../../src/reconcile/kernel/failure.ts';
 import { readMark, roleResource, whyKept } from '../../src/resources/role/resource.ts';
 import type { PostgresServer } from '../../src/systems/postgres/server.ts';
-import { createIamAdmin } from '../bed/postgres-admin.ts';
+import { createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';
 import { type RoleBed, startRoleBed } from './role-bed.ts';
 import { between, bring, done, ended, gone, inherited, reason, soon, wish } from './role-wish.ts';
@@ -158,6 +158,36 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
     expect(await readMark(admin, 'contested', 'operator-2', soon())).toBeUndefined();
     expect(await readMark(admin, 'no_such_role', 'operator-1', soon())).toBeUndefined();
   });
+
+  // From 16 on an admin that logs in by password cannot have users at all.
+  it.each(major < 16 ? (['IAM', 'Secret'] as const) : (['IAM'] as const))(
+    'that may not be changed now is emptied without a trace in the catalogs (admin by %s)',
+    async (authentication) => {
+      const own =
+        authentication === 'IAM'
+          ? admin
+          : bed.open(await createPasswordAdmin(bed.postgres, 'iamdb_password_admin'));
+      const name = `interrupted_${authentication.toLowerCase()}`;
+      await bring(own, wish(name));
+      const session = await bed.enter(name);
+      const lost = new Promise<string>((resolve) => {
+        session.on('error', (error: Error & { code?: string }) => resolve(error.code ?? error.message));
+      });
+      const catalogs = async () => [
+        await sql('SELECT xmin::text, ctid::text, * FROM pg_authid ORDER BY rolname'),
+        await sql('SELECT xmin::text, ctid::text, * FROM pg_auth_members ORDER BY roleid, member, grantor'),
+        await sql('SELECT xmin::text, ctid::text, * FROM pg_shdescription ORDER BY objoid'),
+      ];
+      const before = await catalogs();
+      const outcome = await bring(own, ended(name, 'empty'));
+      expect(done(outcome)).toEqual(['interrupt sessions']);
+      expect(outcome).toMatchObject({ result: 'changed', observed: { role: { sessions: 0, login: true } } });
+      expect(await lost).toBe('57P01');
+      expect(await catalogs()).toEqual(before);
+      expect(reason(await bring(own, ended(name, 'empty')))).toBe('converged');
+      await bring(own, gone(name));
+    },
+  );
 
   it('ends: no session, no role, and nothing else touched', async () => {
     const before = await bed.look('iamdb_admin');

@@ -40,6 +40,7 @@ export function sqlOf(change: RoleChange, username: string): readonly string[] {
       // NOLOGIN first: between the two, a password that somebody set would come back to life.
       return [`ALTER ROLE ${user} NOLOGIN`, `REVOKE rds_iam FROM ${user}`];
     case 'end sessions':
+    case 'interrupt sessions':
       return [`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${literal(username)}`];
     case 'reassign':
       return [`REASSIGN OWNED BY ${user} TO ${identifier(change.to)}`];

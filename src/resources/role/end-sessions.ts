@@ -1,4 +1,4 @@
-// Ends the sessions of a role that may no longer log in, and looks until there are none.
+// Ends the sessions of a role, and looks until there are none.
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import { refusals } from './refusals.ts';
 import type { ObservedRole } from './role.ts';
@@ -11,11 +11,15 @@ const looks = 20;
 const pauseSeconds = 0.05;
 
 /** Undefined when the role changed under our hands. Throws a Failure when sessions stay. */
-export async function endSessions(hand: Hand, before: ObservedRole): Promise<ObservedRole | undefined> {
+export async function endSessions(
+  hand: Hand,
+  how: 'end sessions' | 'interrupt sessions',
+  before: ObservedRole,
+): Promise<ObservedRole | undefined> {
   const { session, desired, server } = hand;
   const { username } = desired;
   const fenced = { username, comment: before.role?.comment ?? '' };
-  const statements = statementsFor([{ do: 'end sessions' }], fenced, '');
+  const statements = statementsFor([{ do: how }], fenced, '');
   for (let round = 1; round <= rounds; round += 1) {
     // It takes part in the role for a moment, and must not be left so.
     const attempt = await transact(session, [...statements, ...closing(hand, true)]);
@@ -31,7 +35,7 @@ export async function endSessions(hand: Hand, before: ObservedRole): Promise<Obs
   throw new Failure(
     'unavailable',
     'NotVisibleYet',
-    `Role "${username}" may no longer log in, but sessions of it have not ended yet; the operator tries again.`,
+    `Sessions of role "${username}" have not ended yet; the operator tries again.`,
   );
 }
 

@@ -12,6 +12,7 @@ import {
   absent,
   changesOf,
   disabled,
+  empty,
   owner,
   person,
   present,
@@ -35,6 +36,7 @@ function holds(desired: DesiredRole, { role, databases, heldBy, version }: Model
       !role.iam.has('us');
     return heldBy !== undefined && !role.login && role.sessions === 0 && nothingOfOurs;
   }
+  if (desired.ensure === 'empty') return role === undefined || !isOwn(role) || role.sessions === 0;
   if (desired.ensure !== 'present') {
     if (role === undefined || !isOwn(role)) return true;
     // Before 16 there is one membership, whoever granted it.
@@ -92,7 +94,7 @@ function* roles(version: number): Generator<ModelRole> {
 }
 
 describe.each([150_012, 160_009])('on server version %i', (version) => {
-  const wishes: readonly DesiredRole[] = [present, bare, absent, disabled, released];
+  const wishes: readonly DesiredRole[] = [present, bare, absent, disabled, released, empty];
   const states = (): ModelServer[] =>
     [undefined, ...roles(version)].flatMap((role) =>
       [false, true].map((hangsOnIt) => ({ ...server, version, role, hangsOnIt })),
@@ -141,8 +143,16 @@ describe.each([150_012, 160_009])('on server version %i', (version) => {
     for (const comment of foreign) {
       const state = { ...server, version, role: { ...blank, comment, groups: new Map([['writers', us]]) } };
       expect(reasonOf(present, state)).toBe('RoleNotOurs');
-      for (const ending of [absent, disabled, released]) expect(changesOf(ending, state)).toEqual([]);
+      for (const ending of [absent, disabled, released, empty]) expect(changesOf(ending, state)).toEqual([]);
     }
+  });
+
+  it('leaves everything of a role that is to be empty but its sessions', () => {
+    const comment = formatMark(markOf(owner, ['writers'], []));
+    const role = { ...blank, comment, iam: us, sessions: 2, groups: new Map([['writers', us]]) };
+    const state = { ...server, version, role };
+    const after = stepsOf(changesOf(empty, state)).reduce(applyStep, state);
+    expect(after).toEqual({ ...state, role: { ...role, sessions: 0 } });
   });
 
   it('keeps groups and mark of a role that is disabled, and everything of one that is let go but its mark', () => {

@@ -30,6 +30,8 @@ export function planRole(desired: DesiredRole, observed: ObservedRole): Plan<Rol
       return planDisabled(desired, observed);
     case 'released':
       return planReleased(desired, observed);
+    case 'empty':
+      return planEmpty(desired, observed);
     default:
       return desired satisfies never;
   }
@@ -218,6 +220,11 @@ function planReleased(desired: AbsentRole, { role }: ObservedRole): readonly Rol
   return [{ do: 'release', comment: releasedComment(desired.owner) }];
 }
 
+function planEmpty(desired: AbsentRole, { role }: ObservedRole): readonly RoleChange[] {
+  const isOurs = role !== undefined && mayEnd(desired.owner, role.mark);
+  return isOurs && role.sessions > 0 ? [{ do: 'interrupt sessions' }] : [];
+}
+
 /**
  * The memberships that the mark records and that are still ours. Up to PostgreSQL 15 a REVOKE takes a membership
  * whoever granted it, so the grantor decides; from 16 on the server itself keeps the grants of others apart.
@@ -252,5 +259,6 @@ export function stepsOf(changes: readonly RoleChange[]): readonly (readonly Role
 const standsAlone = (change: RoleChange) =>
   change.do === 'end access' ||
   change.do === 'end sessions' ||
+  change.do === 'interrupt sessions' ||
   change.do === 'reassign' ||
   change.do === 'drop';

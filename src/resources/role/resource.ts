@@ -69,7 +69,10 @@ async function take(
   signal: AbortSignal,
 ): Promise<ObservedRole | undefined> {
   const { session, desired, server } = hand;
-  if (step.some((change) => change.do === 'end sessions')) return await endSessions(hand, before);
+  for (const { do: what } of step) {
+    if (what === 'end sessions' || what === 'interrupt sessions')
+      return await endSessions(hand, what, before);
+  }
   const handing = step.find((change) => change.do === 'reassign');
   if (handing !== undefined) return await reassign(hand, handing, before, signal);
   const attempt = await transact(session, [

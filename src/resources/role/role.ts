@@ -33,8 +33,11 @@ export interface PresentRole {
 }
 
 export interface AbsentRole {
-  /** absent: dropped. disabled: kept, without login and rds_iam. released: as it is, and nobody's any more. */
-  readonly ensure: 'absent' | 'disabled' | 'released';
+  /**
+   * absent: dropped. disabled: kept, without login and rds_iam. released: as it is, and nobody's any more. empty: as it is,
+   * and nobody is logged in, for a time in which nothing may be changed.
+   */
+  readonly ensure: 'absent' | 'disabled' | 'released' | 'empty';
   readonly username: string;
   readonly owner: RoleOwner;
   /** Who receives what the role owns before it is dropped. */
@@ -147,6 +150,8 @@ export type RoleChange =
   /** NOLOGIN and no rds_iam. */
   | { readonly do: 'end access' }
   | { readonly do: 'end sessions' }
+  /** The same of a role that may log in still, leaving no trace in the catalogs. */
+  | { readonly do: 'interrupt sessions' }
   /** What can be handed over is; the rest holds up the drop, and is told then. */
   | { readonly do: 'reassign'; readonly to: string; readonly databases: readonly string[] }
   | { readonly do: 'drop' };
@@ -170,6 +175,7 @@ export function gives(change: RoleChange): boolean {
     case 'revoke connect':
     case 'end access':
     case 'end sessions':
+    case 'interrupt sessions':
     case 'reassign':
     case 'drop':
       return false;

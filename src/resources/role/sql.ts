@@ -29,6 +29,8 @@ export const ownStates = {
   wouldLockOut: 'IA004',
   /** The role that is to receive what another owns is none that may. */
   noReceiver: 'IA005',
+  /** Raised to undo a step, and caught in the same statement. */
+  undone: 'IA006',
 } as const;
 
 export const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED';
@@ -90,12 +92,16 @@ export function statementsFor(
       ? [free(plpgsql(spare(username)))]
       : []),
     ...creation.flatMap((change) => statements(change, username, named)),
-    ...(creation.length > 0 || changes.some((change) => change.do !== 'drop' && change.do !== 'end sessions')
+    ...(creation.length > 0 || changes.some(writesComment)
       ? [administer(`COMMENT ON ROLE ${identifier(username)} IS ${literal(mark)}`)]
       : []),
     ...others.flatMap((change) => statements(change, username, named)),
   ];
 }
+
+/** Where it is the last of a role, or must leave no trace, the comment stays as it is. */
+const writesComment = ({ do: what }: RoleChange) =>
+  what !== 'drop' && what !== 'end sessions' && what !== 'interrupt sessions';
 
 /** What `sqlOf` says, each with what it needs, made to fail where silence would be misread, or not to fail where it may. */
 function statements(change: RoleChange, username: string, named: readonly string[]): readonly Statement[] {
@@ -140,6 +146,8 @@ function statements(change: RoleChange, username: string, named: readonly string
       return [administer(sql), free(ifPossible(second))];
     case 'end sessions':
       return [{ needs: 'end sessions', sql: plpgsql(terminate(username)) }];
+    case 'interrupt sessions':
+      return [{ needs: 'end sessions', sql: plpgsql(interrupt(username)) }];
     // In the databases themselves: see reassign.ts.
     case 'reassign':
       return [];
@@ -185,6 +193,23 @@ const terminate = (username: string) => `DECLARE
       ELSIF joined THEN GRANT ${identifier(username)} TO CURRENT_USER; END IF;
       PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = target;
       IF joined THEN REVOKE ${identifier(username)} FROM CURRENT_USER; END IF;
+    END`;
+
+/**
+ * The membership that it needs is undone within the statement, so that nobody but this transaction ever sees it: neither
+ * pg_hba, whatever the role is a member of, nor a replica that must get no changes of roles.
+ */
+const interrupt = (username: string) => `DECLARE
+      target oid := (SELECT oid FROM pg_roles WHERE rolname = ${literal(username)});
+      joined boolean := NOT pg_has_role(current_user, target, 'USAGE')
+        AND NOT pg_has_role(current_user, 'pg_signal_backend', 'USAGE');
+    BEGIN
+      IF joined AND current_setting('server_version_num')::integer >= 160000
+      THEN EXECUTE ${literal(`GRANT ${identifier(username)} TO CURRENT_USER WITH INHERIT TRUE`)};
+      ELSIF joined THEN GRANT ${identifier(username)} TO CURRENT_USER; END IF;
+      PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = target;
+      RAISE EXCEPTION 'undone' USING ERRCODE = '${ownStates.undone}';
+    EXCEPTION WHEN SQLSTATE '${ownStates.undone}' THEN NULL;
     END`;
 
 export const unused = (username: string) => `BEGIN
