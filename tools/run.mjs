@@ -10,7 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const modules = join(root, 'node_modules');
 const commands = {
   demo: [['node', 'test/demo/demo.ts']],
+  sbom: [['node', 'tools/sbom.ts']],
   test: [['node', 'tools/test.ts']],
+  'test:cluster': [['node', 'tools/cluster.ts']],
   verify: [['node', 'tools/verify.ts']],
   bench: [['node', 'test/bench/bench.ts']],
 };
