@@ -1,8 +1,10 @@
 // Writes what is derived from the sources: CRDs, roles, reference pages. With --check it only says what is stale.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { alertFiles } from './generate/alerts.ts';
 import { chartFiles } from './generate/chart.ts';
 import { crdFiles } from './generate/crds.ts';
+import { dashboardFiles } from './generate/dashboard.ts';
 import { referenceFiles } from './generate/reference.ts';
 import { roleFiles } from './generate/roles.ts';
 
@@ -11,6 +13,8 @@ const files: Readonly<Record<string, string>> = {
   ...roleFiles(),
   ...chartFiles(),
   ...referenceFiles(),
+  ...alertFiles(),
+  ...dashboardFiles(),
 };
 const check = process.argv.includes('--check');
 

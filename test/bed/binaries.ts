@@ -115,7 +115,10 @@ function complete(folder: string): boolean {
   return programs.every((name) => executable(join(folder, name)));
 }
 
-function onPath(name: string, environment: Readonly<Record<string, string | undefined>>): string | null {
+export function onPath(
+  name: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | null {
   const folders = (environment['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   return folders.map((folder) => join(folder, name)).find(executable) ?? null;
 }

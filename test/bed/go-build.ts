@@ -72,19 +72,21 @@ export function kubernetesModuleFile(published: string): string {
   ]);
 }
 
-function moduleFile(name: string, lines: readonly string[]): string {
+export function moduleFile(name: string, lines: readonly string[]): string {
   return [`module ${name}`, `go ${goVersion}`, ...lines, ''].join('\n');
 }
 
-interface Target {
+export interface Target {
   /** The path that the result is written to. */
   readonly program: string;
   readonly module: string;
   readonly package: string;
   readonly linkerFlags: string;
+  /** Build tags, with commas. */
+  readonly tags?: string;
 }
 
-async function build(target: Target, guard: Guard, progress: Progress): Promise<void> {
+export async function build(target: Target, guard: Guard, progress: Progress): Promise<void> {
   const options = { guard, cwd: target.module, env: { ...process.env, ...goEnvironment } };
   const name = basename(target.program);
   let saidAt = Date.now();
@@ -96,8 +98,9 @@ async function build(target: Target, guard: Guard, progress: Progress): Promise<
 
   progress(`building ${name}: downloading its modules`);
   let modules = 0;
+  const tags = target.tags === undefined ? [] : ['-tags', target.tags];
   // `-mod=mod` completes go.mod and go.sum; what is downloaded is checked against Go's checksum database.
-  const packages = await run('go', ['list', '-mod=mod', '-deps', target.package], {
+  const packages = await run('go', ['list', '-mod=mod', ...tags, '-deps', target.package], {
     ...options,
     onErrorLine() {
       modules += 1;
@@ -108,7 +111,7 @@ async function build(target: Target, guard: Guard, progress: Progress): Promise<
 
   let compiled = 0;
   const flags = ['-v', '-mod=mod', '-buildvcs=false', '-trimpath', '-ldflags', `-s -w ${target.linkerFlags}`];
-  await run('go', ['build', ...flags, '-o', target.program, target.package], {
+  await run('go', ['build', ...flags, ...tags, '-o', target.program, target.package], {
     ...options,
     onErrorLine() {
       compiled += 1;

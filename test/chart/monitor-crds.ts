@@ -33,7 +33,25 @@ const endpoint = {
   },
 };
 
-const crd = (kind: string, endpoints: string): Manifest => ({
+const rule = {
+  type: 'object',
+  required: ['expr'],
+  properties: {
+    alert: string,
+    record: string,
+    expr: { 'x-kubernetes-int-or-string': true },
+    for: duration,
+    labels: strings,
+    annotations: strings,
+  },
+};
+const group = {
+  type: 'object',
+  required: ['name'],
+  properties: { name: string, interval: duration, rules: { type: 'array', items: rule } },
+};
+
+const crd = (kind: string, spec: object): Manifest => ({
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',
   metadata: { name: `${kind.toLowerCase()}s.monitoring.coreos.com` },
@@ -50,24 +68,23 @@ const crd = (kind: string, endpoints: string): Manifest => ({
           openAPIV3Schema: {
             type: 'object',
             required: ['spec'],
-            properties: {
-              spec: {
-                type: 'object',
-                required: ['selector', endpoints],
-                properties: {
-                  selector: { type: 'object', properties: { matchLabels: strings } },
-                  [endpoints]: { type: 'array', items: endpoint },
-                },
-              },
-            },
+            properties: { spec: { type: 'object', ...spec } },
           },
         },
       },
     ],
   },
 });
+const monitor = (endpoints: string) => ({
+  required: ['selector', endpoints],
+  properties: {
+    selector: { type: 'object', properties: { matchLabels: strings } },
+    [endpoints]: { type: 'array', items: endpoint },
+  },
+});
 
 export const monitorCRDs: readonly Manifest[] = [
-  crd('ServiceMonitor', 'endpoints'),
-  crd('PodMonitor', 'podMetricsEndpoints'),
+  crd('ServiceMonitor', monitor('endpoints')),
+  crd('PodMonitor', monitor('podMetricsEndpoints')),
+  crd('PrometheusRule', { properties: { groups: { type: 'array', items: group } } }),
 ];

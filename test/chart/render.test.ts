@@ -25,7 +25,7 @@ beforeAll(async () => {
   await createRestrictedNamespace(server.kube, 'payments');
   await createRestrictedNamespace(server.kube, 'shop');
   for (const crd of monitorCRDs) await applyManifest(server.kube, crd);
-  for (const kind of ['ServiceMonitor', 'PodMonitor']) {
+  for (const kind of ['ServiceMonitor', 'PodMonitor', 'PrometheusRule']) {
     await untilServed(server.kube, {
       apiVersion: 'monitoring.coreos.com/v1',
       kind,
@@ -50,7 +50,7 @@ const together = Object.fromEntries(Object.entries(samples).filter(([path]) => !
 
 const cases: readonly (readonly [name: string, values: ChartValues, kinds: number])[] = [
   ['the defaults', {}, 16],
-  ['every value at once', nested(together), 25],
+  ['every value at once', nested(together), 27],
   ['one replica without an election', nested({ replicas: 1, 'leaderElection.enabled': false }), 15],
   [
     "the platform's own account, roles and CRDs",

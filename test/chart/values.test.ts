@@ -60,10 +60,18 @@ describe.skipIf(noHelm)('a value', () => {
   const base = nested({
     'serviceMonitor.enabled': true,
     'podMonitor.enabled': true,
+    'prometheusRule.enabled': true,
+    'grafanaDashboard.enabled': true,
     'networkPolicy.enabled': true,
     'image.tag': '1.0.0',
   });
-  const off = new Set(['serviceMonitor.enabled', 'podMonitor.enabled', 'networkPolicy.enabled']);
+  const off = new Set([
+    'serviceMonitor.enabled',
+    'podMonitor.enabled',
+    'prometheusRule.enabled',
+    'grafanaDashboard.enabled',
+    'networkPolicy.enabled',
+  ]);
   // An election that is off forbids a second replica, and a monitor needs its Service.
   const company: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     'leaderElection.enabled': { replicas: 1 },

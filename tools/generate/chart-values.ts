@@ -171,6 +171,23 @@ export const chartValues: Values = {
     enabled: flag('For the Prometheus operator: scrape the pods, without a Service.', false),
     ...endpoints,
   }),
+  prometheusRule: group({
+    enabled: flag('For the Prometheus operator: the alerts of docs/reference/alerts.md.', false),
+    labels: texts('By which Prometheus selects it, such as release: prometheus.'),
+    runbookURL: text(
+      'Where that page is to be read; the name of the alert is added as its anchor.',
+      'docs/reference/alerts.md',
+      { minLength: 1 },
+    ),
+    without: leaf('Names of alerts that are not wanted.', [], { type: 'array', items: { type: 'string' } }),
+    extraRules: objects('More rules of the group.'),
+  }),
+  grafanaDashboard: group({
+    enabled: flag("A ConfigMap for the sidecar of Grafana's chart.", false),
+    namespace: text("Default: the operator's own."),
+    labels: texts('By which the sidecar finds it.', { grafana_dashboard: '1' }),
+    annotations: texts('Such as grafana_folder: Databases.'),
+  }),
   networkPolicy: group({
     enabled: flag(
       'Let in only metrics and probes, and out only DNS, HTTPS, PostgreSQL and the Pod Identity agent.',

@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { conditionTypes, reasons } from '../../src/api/conditions.ts';
 import { settings } from '../../src/config.ts';
+import { alertFiles } from './alerts.ts';
 import { chartFiles } from './chart.ts';
 import { crdFiles } from './crds.ts';
+import { dashboardFiles } from './dashboard.ts';
 import { referenceFiles } from './reference.ts';
 import { roleFiles } from './roles.ts';
 
@@ -35,7 +37,14 @@ interface Definition {
 }
 
 const root = join(import.meta.dirname, '../..');
-const files = { ...crdFiles(), ...roleFiles(), ...chartFiles(), ...referenceFiles() };
+const files = {
+  ...crdFiles(),
+  ...roleFiles(),
+  ...chartFiles(),
+  ...referenceFiles(),
+  ...alertFiles(),
+  ...dashboardFiles(),
+};
 const definitions = Object.values(crdFiles()).map((text) => parse(text) as Definition);
 
 /** Every field below, with its path. */
