@@ -162,15 +162,17 @@ export const reasons = {
   AdminWouldLoseLogin: {
     means: 'The change would make the admin itself a member of rds_iam, which ends its password login.',
     remedy:
-      'Use an IAM admin: CREATE ROLE iamdb_admin LOGIN CREATEROLE; GRANT rds_iam TO iamdb_admin WITH ADMIN OPTION;',
+      'Use an IAM admin, or functions that keep the admin out of rds_iam: run what kubectl iamdb admin-sql prints.',
   },
   MissingCreateRole: {
     means: 'The admin may not create roles.',
-    remedy: 'ALTER ROLE <admin> CREATEROLE; as a superuser (on RDS: a member of rds_superuser).',
+    remedy:
+      'Run what kubectl iamdb admin-sql prints, as a member of rds_superuser; the message has the statement.',
   },
   MissingAdminOption: {
     means: 'The admin may not grant a role: it lacks ADMIN OPTION on it.',
-    remedy: 'GRANT <role> TO <admin> WITH ADMIN OPTION; as a role that has it.',
+    remedy:
+      'Run what kubectl iamdb admin-sql --group <role> prints, as a role that has it; the message has the statement.',
   },
   MissingGrantOption: {
     means: 'The admin may not grant CONNECT on a database, and the user does not have it otherwise.',
@@ -207,6 +209,12 @@ export const reasons = {
   AdminSecretMissing: {
     means: "The admin's Secret is not in the operator's namespace or lacks the keys username and password.",
     remedy: 'Create it there; the operator looks again by itself.',
+  },
+  AdminHelperUnsafe: {
+    means:
+      'The function by which an admin with a password works is not as admin-sql makes it, or others than the admin may call it: they could make roles and let them in.',
+    remedy:
+      'Run what kubectl iamdb admin-sql --authentication Secret prints, and revoke EXECUTE from whoever else has it.',
   },
   AdminRedirected: {
     means: "The admin's session acts as another role than the one that logged in.",

@@ -90,6 +90,8 @@ export interface PolicyInput {
   readonly principals: readonly string[];
   /** rds-db ARNs of the operator's own admin users, with authentication IAM. */
   readonly admins: readonly string[];
+  /** Databases are looked up in these only; absent: in all. */
+  readonly regions?: readonly string[];
   /** With --inline-policies. */
   readonly inline?: boolean;
 }
@@ -114,6 +116,9 @@ export function operatorPolicy(input: PolicyInput): {
           'rds:DescribeBlueGreenDeployments',
         ],
         Resource: '*',
+        ...(input.regions === undefined
+          ? {}
+          : { Condition: { StringEquals: { 'aws:RequestedRegion': input.regions } } }),
       },
       {
         Sid: 'ListPoliciesAndQuotas',

@@ -94,7 +94,7 @@ export function openServer(options: ServerOptions): PostgresServer {
       const connected = {
         client,
         told: new Set<string>(),
-        setUp: await untilAborted(setUp(client, username, limits), limit),
+        setUp: await untilAborted(setUp(client, { username, authentication }, limits), limit),
       };
       client.once('end', () => pool.discard(connected));
       return connected;
