@@ -206,6 +206,12 @@ export const reasons = {
     means: "The database refused the admin's login.",
     remedy: 'Check that the admin exists, may log in, and (IAM) that the operator may rds-db:connect as it.',
   },
+  AdminPasswordChanging: {
+    means:
+      'The server refuses a password of the admin that it took a moment ago: it is being rotated, and the server or the Secret has the old one still. Until then what was said of an object that is Ready stands.',
+    remedy:
+      'Wait; after three minutes it is told as AdminLoginRefused. Put the new password into the Secret.',
+  },
   AdminSecretMissing: {
     means: "The admin's Secret is not in the operator's namespace or lacks the keys username and password.",
     remedy: 'Create it there; the operator looks again by itself.',

@@ -44,7 +44,22 @@ export const waiting = (type: ConditionType, on: ConditionType): Link => ({
 
 /** Failures that are a step on the way, not news: Ready stays Unknown, so that Argo CD does not flash Degraded. */
 const isPassing = (failure: Failure) =>
-  failure.reason === 'NotVisibleYet' || failure.reason === 'Progressing';
+  failure.reason === 'NotVisibleYet' || failure.reason === 'Progressing' || isChangingHands(failure);
+
+/** A rotation of the admin's password is nobody's failure: nothing could be looked at for a moment. */
+const isChangingHands = ({ reason }: Failure) => reason === 'AdminPasswordChanging';
+
+/** Whether only that keeps from looking, at an object of which was said that it is Ready as it is declared now. */
+function isToStand(links: readonly Link[], generation: number, before: readonly Condition[]): boolean {
+  const failures = links.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  const ready = before.find(({ type }) => type === 'Ready');
+  return (
+    failures.length > 0 &&
+    failures.every(isChangingHands) &&
+    ready?.status === 'True' &&
+    ready.observedGeneration === generation
+  );
+}
 
 /** How long a failing object counts as Reconciling; afterwards kstatus shows it as it is. */
 export const reconcilingForMs = 600_000;
@@ -64,6 +79,7 @@ export function conditionsOf(
   before: readonly Condition[],
   time: Time,
 ): readonly Condition[] {
+  if (isToStand(links, generation, before)) return before;
   const own = links.find((link) => link.type === 'Ready');
   const rest = links.filter((link) => link.type !== 'Ready');
   const broken =
