@@ -1,5 +1,5 @@
-// The production bundle: one file for the operator, with what it uses and nothing else.
-import { defineConfig, type Plugin } from 'rolldown';
+// The production bundles: one file for the operator, one for the command line, each with what it uses and nothing else.
+import { defineConfig, type Plugin, type RolldownOptions } from 'rolldown';
 
 /**
  * Of the Kubernetes client only the kubeconfig is used. It refers to a thousand generated models, a third of the bundle,
@@ -33,8 +33,8 @@ const escaped = (char: string) =>
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .join('');
 
-export default defineConfig({
-  input: { operator: 'src/main.ts' },
+const bundle = (name: string, input: string, banner = ''): RolldownOptions => ({
+  input: { [name]: input },
   platform: 'node',
   output: {
     dir: 'dist',
@@ -42,6 +42,7 @@ export default defineConfig({
     entryFileNames: '[name].mjs',
     minify: { compress: true, mangle: false },
     sourcemap: false,
+    banner,
   },
   // The client's modules say nothing of side effects and have none.
   treeshake: { moduleSideEffects: (id) => !id.includes('@kubernetes/client-node/dist/') },
@@ -49,3 +50,9 @@ export default defineConfig({
   // pg looks for its native sibling and goes on without it.
   external: ['pg-native'],
 });
+
+export default defineConfig([
+  bundle('operator', 'src/main.ts'),
+  // As kubectl finds its plugins: an executable of that name on the PATH.
+  bundle('kubectl-iamdb', 'src/cli/main.ts', '#!/usr/bin/env node'),
+]);

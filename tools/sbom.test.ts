@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 import { expect, it } from 'vitest';
-import bundle from '../rolldown.config.ts';
+import bundles from '../rolldown.config.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const file = join(root, 'dist/sbom.cdx.json');
@@ -16,16 +16,18 @@ interface Bill {
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
-async function packagesInBundle(): Promise<readonly string[]> {
-  if (typeof bundle !== 'object' || Array.isArray(bundle))
-    throw new Error('the bundle has one configuration');
-  const { output: _, ...input } = bundle;
-  const build = await rolldown({ ...input, cwd: root });
-  const { output } = await build.generate({ format: 'esm' });
-  await build.close();
-  const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
-  const names = modules.map((id) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1]);
-  return [...new Set(names.filter((name) => name !== undefined))].toSorted();
+async function packagesInBundles(): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for (const { output: _, ...input } of bundles) {
+    const build = await rolldown({ ...input, cwd: root });
+    const { output } = await build.generate({ format: 'esm' });
+    await build.close();
+    for (const id of output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []))) {
+      const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1];
+      if (name !== undefined) names.add(name);
+    }
+  }
+  return [...names].toSorted();
 }
 
 it('names each package of the bundle, and none that is only for development', async () => {
@@ -38,7 +40,7 @@ it('names each package of the bundle, and none that is only for development', as
   expect(bill.metadata.component.name).toBe('iamdb-operator');
   const names = new Set(bill.components.map(({ name }) => name));
 
-  const bundled = await packagesInBundle();
+  const bundled = await packagesInBundles();
   expect(bundled).toContain('pg');
   expect(bundled.filter((name) => !names.has(name))).toEqual([]);
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {

@@ -1,4 +1,5 @@
 // The closed list of conditions and reasons, each with what it means and what to do: the source of the reference page.
+import { adminReasons } from './admin-reasons.ts';
 import { policyReasons } from './policy-reasons.ts';
 import { proxyReasons } from './proxy-reasons.ts';
 
@@ -162,15 +163,17 @@ export const reasons = {
   AdminWouldLoseLogin: {
     means: 'The change would make the admin itself a member of rds_iam, which ends its password login.',
     remedy:
-      'Use an IAM admin: CREATE ROLE iamdb_admin LOGIN CREATEROLE; GRANT rds_iam TO iamdb_admin WITH ADMIN OPTION;',
+      'Use an IAM admin, or functions that keep the admin out of rds_iam: run what kubectl iamdb admin-sql prints.',
   },
   MissingCreateRole: {
     means: 'The admin may not create roles.',
-    remedy: 'ALTER ROLE <admin> CREATEROLE; as a superuser (on RDS: a member of rds_superuser).',
+    remedy:
+      'Run what kubectl iamdb admin-sql prints, as a member of rds_superuser; the message has the statement.',
   },
   MissingAdminOption: {
     means: 'The admin may not grant a role: it lacks ADMIN OPTION on it.',
-    remedy: 'GRANT <role> TO <admin> WITH ADMIN OPTION; as a role that has it.',
+    remedy:
+      'Run what kubectl iamdb admin-sql --group <role> prints, as a role that has it; the message has the statement.',
   },
   MissingGrantOption: {
     means: 'The admin may not grant CONNECT on a database, and the user does not have it otherwise.',
@@ -205,18 +208,7 @@ export const reasons = {
     means: 'The endpoint leads to a read-only server, as during a failover.',
     remedy: 'Wait for the failover to end; the operator connects anew.',
   },
-  AdminLoginRefused: {
-    means: "The database refused the admin's login.",
-    remedy: 'Check that the admin exists, may log in, and (IAM) that the operator may rds-db:connect as it.',
-  },
-  AdminSecretMissing: {
-    means: "The admin's Secret is not in the operator's namespace or lacks the keys username and password.",
-    remedy: 'Create it there; the operator looks again by itself.',
-  },
-  AdminRedirected: {
-    means: "The admin's session acts as another role than the one that logged in.",
-    remedy: 'ALTER ROLE <admin> RESET role;',
-  },
+  ...adminReasons,
   RolesNotAdministrable: {
     means: 'A role that the admin creates could not be altered or dropped by it.',
     remedy: 'Give the admin CREATEROLE on this server and no role settings that redirect it.',

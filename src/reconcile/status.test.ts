@@ -40,6 +40,28 @@ const access = (status: 'True' | 'False' | 'Unknown'): Link => ({
   ...(status === 'False' ? { failure: new Failure('denied', 'TokenRefused', 'A login.') } : {}),
 });
 
+describe("a rotation of the admin's password", () => {
+  const changing = failed('RoleReady', new Failure('unavailable', 'AdminPasswordChanging', 'Refused.'));
+  const ready = conditionsOf([resolved, fine], 3, [], at(0));
+
+  it('leaves standing what was said of an object that is Ready as it is declared now', () => {
+    expect(conditionsOf([resolved, changing], 3, ready, at(5))).toEqual(ready);
+  });
+
+  it('is on the way for one that is not: declared anew, not Ready before, or new', () => {
+    const before = conditionsOf([resolved, trouble('unavailable')], 3, [], at(0));
+    const told = 'Unknown AdminPasswordChanging | True AdminPasswordChanging | -';
+    expect(kstatus(conditionsOf([resolved, changing], 4, ready, at(5)))).toBe(told);
+    expect(kstatus(conditionsOf([resolved, changing], 3, before, at(5)))).toBe(told);
+    expect(kstatus(conditionsOf([resolved, changing], 3, [], at(5)))).toBe(told);
+  });
+
+  it('hides no other failure', () => {
+    const links = [resolved, changing, trouble('denied', 'PolicyReady')];
+    expect(short(conditionsOf(links, 3, ready, at(5)), 'Ready')).toBe('False DatabaseUnavailable');
+  });
+});
+
 describe('kstatus reads', () => {
   it.each<[string, readonly Link[], string]>([
     ['good as current', [resolved, fine], 'True Ready | - | -'],

@@ -46,7 +46,23 @@ export const waiting = (type: ConditionType, on: ConditionType): Link => ({
 const isPassing = (failure: Failure) =>
   failure.reason === 'NotVisibleYet' ||
   failure.reason === 'Progressing' ||
-  failure.reason === 'BlueGreenInProgress';
+  failure.reason === 'BlueGreenInProgress' ||
+  isChangingHands(failure);
+
+/** A rotation of the admin's password is nobody's failure: nothing could be looked at for a moment. */
+const isChangingHands = ({ reason }: Failure) => reason === 'AdminPasswordChanging';
+
+/** Whether only that keeps from looking, at an object of which was said that it is Ready as it is declared now. */
+function isToStand(links: readonly Link[], generation: number, before: readonly Condition[]): boolean {
+  const failures = links.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  const ready = before.find(({ type }) => type === 'Ready');
+  return (
+    failures.length > 0 &&
+    failures.every(isChangingHands) &&
+    ready?.status === 'True' &&
+    ready.observedGeneration === generation
+  );
+}
 
 /** How long a failing object counts as Reconciling; afterwards kstatus shows it as it is. */
 export const reconcilingForMs = 600_000;
@@ -66,6 +82,7 @@ export function conditionsOf(
   before: readonly Condition[],
   time: Time,
 ): readonly Condition[] {
+  if (isToStand(links, generation, before)) return before;
   const own = links.find((link) => link.type === 'Ready');
   const rest = links.filter((link) => link.type !== 'Ready');
   const unknown = rest.filter((link) => link.status === 'Unknown' && link.optional !== true);

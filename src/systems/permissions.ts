@@ -92,6 +92,8 @@ export interface PolicyInput {
   readonly admins: readonly string[];
   /** Roles that RDS Proxies log in with, as ARN patterns. */
   readonly proxyRoles?: readonly string[];
+  /** Databases are looked up in these only; absent: in all. */
+  readonly regions?: readonly string[];
   /** With --inline-policies. */
   readonly inline?: boolean;
 }
@@ -116,6 +118,9 @@ export function operatorPolicy(input: PolicyInput): {
           'rds:DescribeBlueGreenDeployments',
         ],
         Resource: '*',
+        ...(input.regions === undefined
+          ? {}
+          : { Condition: { StringEquals: { 'aws:RequestedRegion': input.regions } } }),
       },
       {
         Sid: 'ListPoliciesAndQuotas',

@@ -70,6 +70,18 @@ describe('imports point inwards', () => {
     expect(wrong(outside, (imported, from) => !sdk.test(imported) || clients.has(from))).toEqual([]);
   });
 
+  it('the command line knows what is decided and what is granted, and reaches nothing', () => {
+    const allowed = (imported: string) =>
+      isOneOf(imported, 'src/cli/', 'src/api/', 'src/resources/') ||
+      imported === 'src/systems/permissions.ts' ||
+      imported === 'commander';
+    expect(wrong(inside('src/cli/'), allowed)).toEqual([]);
+    const outside = sources.filter(({ file }) => !file.startsWith('src/cli/'));
+    expect(wrong(outside, (imported) => imported !== 'commander' && !isOneOf(imported, 'src/cli/'))).toEqual(
+      [],
+    );
+  });
+
   it('systems know ports, never how things are composed', () => {
     const allowed = (imported: string) =>
       !isOneOf(imported, 'src/operator/', 'src/ops/', 'src/main', 'src/config');

@@ -120,7 +120,7 @@ describe('on PostgreSQL 17, where who creates a role becomes a member of it', ()
 
     const { message } = await scene.untilCondition(database, 'AdminReady', 'False', 'AdminWouldLoseLogin');
     expect(message).toContain('admin "pw_plain" logs in by password');
-    expect(message).toContain('GRANT rds_iam TO iamdb_admin WITH ADMIN OPTION;');
+    expect(message).toContain('GRANT rds_iam TO "iamdb_admin" WITH ADMIN OPTION;');
     await scene.untilCondition(database, 'Ready', 'False', 'AdminWouldLoseLogin');
     await scene.untilCondition(user, 'RoleReady', 'False', 'AdminWouldLoseLogin');
     await scene.untilCondition(user, 'Ready', 'False', 'AdminWouldLoseLogin');

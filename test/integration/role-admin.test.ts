@@ -1,5 +1,4 @@
 // Admins: by IAM and by password, with and without the rights they need; none is a superuser.
-import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rehearsalRole, rehearse } from '../../src/resources/role/rehearsal.ts';
 import type { RoleServer } from '../../src/resources/role/server.ts';
@@ -19,22 +18,7 @@ const begin = async (major: PostgresMajor) => {
   admin = bed.open(await createIamAdmin(bed.postgres));
 };
 const end = async () => await bed.stop();
-
-const logsIn = async (username: string, secret: string) => {
-  const client = new Client({ ...bed.postgres.superuser, user: username, password: secret });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.end().catch(() => {});
-  }
-};
-/** A member of rds_iam is let in whatever it says here; a password login only with its password. */
-const isPasswordLogin = async (username: string) =>
-  (await logsIn(username, password)) && !(await logsIn(username, 'wrong'));
+const isPasswordLogin = async (username: string) => await bed.isPasswordLogin(username, password);
 
 describe.each<PostgresMajor>([14, 16, 17, 18])('an admin on PostgreSQL %i', (major) => {
   beforeAll(async () => await begin(major));

@@ -40,6 +40,8 @@ export interface RoleBed {
   groupsOf(username: string): Promise<readonly string[]>;
   /** A session of a user that is let in without a password, as the gate would let it in with a token. */
   enter(username: string): Promise<Client>;
+  /** Whether its password, and it alone, lets it in: a member of rds_iam is let in here whatever it says. */
+  isPasswordLogin(username: string, password: string): Promise<boolean>;
   /** A person's own session, straight to the server. */
   person(user?: string, password?: string): Promise<Client>;
   stop(): Promise<void>;
@@ -78,6 +80,18 @@ export async function startRoleBed(major: PostgresMajor): Promise<RoleBed> {
     people.push(client);
     return client;
   };
+  const logsIn = async (user: string, password: string) => {
+    const client = new Client({ ...postgres.superuser, user, password });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await client.end().catch(() => {});
+    }
+  };
   const token = async (username: string) =>
     new Secret(
       await new Signer({ hostname: host, port, region, username, credentials: keys }).getAuthToken(),
@@ -109,6 +123,8 @@ export async function startRoleBed(major: PostgresMajor): Promise<RoleBed> {
     enter: async (username) => await session(username, '', 'orders'),
     person: async (user = postgres.superuser.user, password = postgres.superuser.password) =>
       await session(user, password, 'postgres'),
+    isPasswordLogin: async (username, password) =>
+      (await logsIn(username, password)) && !(await logsIn(username, 'wrong')),
     async stop() {
       await Promise.all(people.map((client) => client.end()));
       await Promise.all(servers.map((server) => server.close()));

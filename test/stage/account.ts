@@ -23,6 +23,7 @@ export function createOperatorRole(
         operatorID,
         principals: [`arn:aws:iam::${accountID}:role/payments-*`],
         admins,
+        regions: [aws.region],
         ...options,
       }),
     },

@@ -49,6 +49,9 @@ WITH RECURSIVE asked AS (
     current_setting('server_version_num')::integer AS version
 ), us AS (
   SELECT oid, rolsuper FROM pg_roles WHERE rolname = session_user
+), acting AS (
+  -- Whose hand it is: the owner of the functions, where the admin has any (see admin-helpers.ts).
+  SELECT COALESCE(NULLIF(current_setting('iamdb.acts_as', true), '')::oid, us.oid) AS oid FROM us
 ), found AS (
   SELECT a.*, r.oid, r.rolcanlogin, r.rolconnlimit, c.description AS comment,
     (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls) AS powerful
@@ -95,7 +98,7 @@ SELECT f.n::integer AS n, json_build_object(
     'powerful', f.powerful,
     -- Not asked where the mark says it: the admin is a member of very many roles.
     'administrable', CASE WHEN iam.version < 160000 OR f.comment LIKE 'Kept by iamdb-operator for %' THEN true
-      ELSE pg_has_role(session_user, f.oid, 'MEMBER WITH ADMIN OPTION') END,
+      ELSE pg_has_role(acting.oid, f.oid, 'MEMBER WITH ADMIN OPTION') END,
     'memberships', COALESCE(m.list, '[]'),
     'rdsIam', json_build_object('ours', COALESCE(m.iam_ours, false), 'others', COALESCE(m.iam_others, false),
       'foreign', COALESCE(m.iam_foreign, false), 'indirect', COALESCE(m.iam_indirect, false)),
@@ -143,7 +146,7 @@ SELECT f.n::integer AS n, json_build_object(
     LEFT JOIN LATERAL (SELECT oid FROM pg_database WHERE datname = wish.name::name OFFSET 0) d ON true
   ), '[]')
 ) AS answer
-FROM found f CROSS JOIN iam CROSS JOIN connects c
+FROM found f CROSS JOIN iam CROSS JOIN acting CROSS JOIN connects c
 CROSS JOIN LATERAL (
   SELECT
     json_agg(json_build_object('group', j.name, 'byUs', j.by_us, 'usable', j.usable, 'power', j.power)
@@ -154,10 +157,10 @@ CROSS JOIN LATERAL (
     bool_or(NOT j.is_iam AND j.gives_iam) AS iam_indirect
   FROM (
     SELECT p.name, p.power, p.gives_iam, COALESCE(m.roleid = iam.oid, false) AS is_iam,
-      CASE WHEN us.rolsuper THEN m.grantor = 10 ELSE pg_has_role(us.oid, m.grantor, 'USAGE') END AS by_us,
+      CASE WHEN us.rolsuper THEN m.grantor = 10 ELSE pg_has_role(acting.oid, m.grantor, 'USAGE') END AS by_us,
       COALESCE((to_jsonb(m)->>'inherit_option')::boolean OR (to_jsonb(m)->>'set_option')::boolean, true) AS usable
     FROM (SELECT * FROM pg_auth_members WHERE member = f.oid OFFSET 0) m
-    JOIN power p ON p.start = m.roleid CROSS JOIN us
+    JOIN power p ON p.start = m.roleid CROSS JOIN us CROSS JOIN acting
   ) j
 ) m`;
 

@@ -12,3 +12,9 @@ export function literal(text: string): string {
   const quoted = `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
   return text.includes('\\') ? `E${quoted}` : quoted;
 }
+
+/** A body in dollar quotes, for people to read; the tag must not end it early. */
+export function block(body: string): string {
+  if (body.includes('$iamdb$')) throw new Error('not a body for dollar quotes');
+  return `DO $iamdb$ BEGIN\n${body}\nEND $iamdb$;`;
+}

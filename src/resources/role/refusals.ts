@@ -1,7 +1,9 @@
 // Why a role cannot or must not be as it is wished, in words for the person who has to mend it.
+import { adminStatements, iamAdminSQL } from './admin-statements.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import type { Mark } from './mark.ts';
 import type { PresentRole } from './role.ts';
+import type { Session } from './server.ts';
 
 export type Refused = Failure | undefined;
 
@@ -18,6 +20,9 @@ export const oneLine = (text: string): string =>
     .map((line) => line.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '?').trim())
     .filter((line) => line !== '')
     .join('; ');
+
+/** Of a version as servers show it: 17.4, 18beta1. */
+const majorOf = (serverVersion: string) => Number.parseInt(serverVersion, 10);
 
 const list = (names: readonly string[]) => {
   const first = names.slice(0, 5).map((name) => `"${shown(name)}"`);
@@ -110,11 +115,11 @@ export const refusals = {
       `rds_iam on "${username}" would end the password logins of ${list(roles)}, which are members of it. REVOKE "${username}" FROM them first.`,
     ),
 
-  adminWouldLoseLogin: (admin: string) =>
+  adminWouldLoseLogin: ({ admin, serverVersion }: Pick<Session, 'admin' | 'serverVersion'>) =>
     new Failure(
       'denied',
       'AdminWouldLoseLogin',
-      `Nothing was changed: admin "${shown(admin)}" logs in by password, and as a member of rds_iam it no longer could. Use an IAM admin: CREATE ROLE iamdb_admin LOGIN CREATEROLE; GRANT rds_iam TO iamdb_admin WITH ADMIN OPTION;`,
+      `Nothing was changed: admin "${shown(admin)}" logs in by password, and as a member of rds_iam it no longer could. Use an IAM admin: ${iamAdminSQL('iamdb_admin')} Or keep the password, with functions that work for it: run what this prints: kubectl iamdb admin-sql --authentication Secret --username ${shown(admin)} --postgres ${majorOf(serverVersion)}`,
     ),
 
   adminNearlyLostLogin: (admin: string, username: string) =>
@@ -128,14 +133,14 @@ export const refusals = {
     new Failure(
       'denied',
       'MissingCreateRole',
-      `Admin "${shown(admin)}" may not create roles. ALTER ROLE "${shown(admin)}" CREATEROLE;`,
+      `Admin "${shown(admin)}" may not create roles. ${adminStatements.mayCreateRoles(shown(admin))}`,
     ),
 
-  missingAdminOption: (admin: string, role: string) =>
+  missingAdminOption: (admin: string, role: string, serverVersion: string) =>
     new Failure(
       'denied',
       'MissingAdminOption',
-      `Admin "${shown(admin)}" may not grant "${shown(role)}". GRANT "${shown(role)}" TO "${shown(admin)}" WITH ADMIN OPTION;`,
+      `Admin "${shown(admin)}" may not grant "${shown(role)}". ${role === 'rds_iam' ? adminStatements.mayGrantIam(shown(admin)) : adminStatements.mayGrant(shown(admin), shown(role), majorOf(serverVersion))}`,
     ),
 
   missingGrantOption: (admin: string, username: string, database: string) =>

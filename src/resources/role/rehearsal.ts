@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { refusals } from './refusals.ts';
 import type { RoleServer, ServerRefusal, Session } from './server.ts';
 import { begin, readGuard, statementsFor, type Statement } from './sql.ts';
-import { explain, isLockedOut, must, rollBack } from './transaction.ts';
+import { explain, isLockedOut, must, rollBack, saidBy } from './transaction.ts';
 
 /** Exists only within a transaction that is rolled back, so that nobody ever sees it. */
 export const rehearsalRole = (operatorID: string): string =>
@@ -46,7 +46,7 @@ async function perform(server: RoleServer, session: Session, username: string): 
   ];
   await play(server, session, username, life);
   if (server.authentication === 'Secret' && isLockedOut(must(await session.run('read', readGuard)))) {
-    throw refusals.adminWouldLoseLogin(session.admin);
+    throw refusals.adminWouldLoseLogin(session);
   }
   await play(server, session, username, end);
 }
@@ -59,7 +59,7 @@ async function play(
   statements: readonly Statement[],
 ): Promise<void> {
   for (const statement of statements) {
-    const answer = await session.run('read', statement.sql);
+    const answer = await session.run('read', saidBy(session, statement));
     if ('refused' in answer) throw meaning(server, session, username, statement, answer.refused);
   }
 }

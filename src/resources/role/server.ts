@@ -30,6 +30,8 @@ export interface Session {
   readonly admin: string;
   /** As the server calls itself, for example 17.4. */
   readonly serverVersion: string;
+  /** Whether statements that need rights are said by the owner of the functions of admin-sql: see admin-helpers.ts. */
+  readonly usesHelper: boolean;
   /**
    * Statements in one round trip; the rows of all of them, in their order. A refusal by the server is a value, as it may
    * be what one expects. `write` asks first whether this process may still write; `undo` does not, as it only takes back

@@ -1,5 +1,6 @@
 // Runs statements as a transaction that stays open for judgement, and finds out which statement was refused.
 import type { Failure } from '../../reconcile/kernel/failure.ts';
+import { helperOwner, throughHelper } from './admin-helpers.ts';
 import { questionOf, reading, roleIn } from './observe.ts';
 import { refusals } from './refusals.ts';
 import type { DesiredRole, ObservedRole } from './role.ts';
@@ -37,7 +38,7 @@ export async function transact(
   statements: readonly Statement[],
   kind: 'write' | 'undo' = 'write',
 ): Promise<Attempt> {
-  const script = [begin, ...statements.map(({ sql }) => sql), 'COMMIT'].join(';\n');
+  const script = [begin, ...statements.map((statement) => saidBy(session, statement)), 'COMMIT'].join(';\n');
   for (let attempt = 1; ; attempt += 1) {
     const answer = await session.run(kind, script, reading.preparation);
     if ('rows' in answer) return { result: 'committed', rows: answer.rows };
@@ -48,6 +49,10 @@ export async function transact(
     return { result: 'refused', refusal: refused, at };
   }
 }
+
+/** What changes something is said by whoever has the rights to; looks and checks of our own are the admin's. */
+export const saidBy = ({ usesHelper }: Session, { sql }: Statement): string =>
+  usesHelper && !/^(SELECT|EXECUTE) /.test(sql) ? throughHelper(sql) : sql;
 
 export async function rollBack(session: Session): Promise<void> {
   must(await session.run('read', 'ROLLBACK'));
@@ -91,7 +96,7 @@ async function findRefused(
   must(await session.run('read', begin));
   try {
     for (const statement of statements) {
-      const answer = await session.run('read', statement.sql);
+      const answer = await session.run('read', saidBy(session, statement));
       if ('refused' in answer) return answer.refused.sqlState === sqlState ? statement : undefined;
     }
     return undefined;
@@ -107,7 +112,7 @@ export function explain(
   at: Statement | undefined,
 ): Failure {
   if (at === undefined) return failure;
-  if (at.needs === 'the admin to keep its login') return refusals.adminWouldLoseLogin(asker.session.admin);
+  if (at.needs === 'the admin to keep its login') return refusals.adminWouldLoseLogin(asker.session);
   if (sqlState === '42501') return denied(asker, at) ?? failure;
   if (at.needs === 'grant' && sqlState === '42704') {
     return at.group === 'rds_iam' ? refusals.noRdsIam() : refusals.groupNotFound(at.group);
@@ -122,25 +127,26 @@ export function explain(
 }
 
 function denied({ session, server, username }: Asker, at: Statement): Failure | undefined {
+  const actor = session.usesHelper ? helperOwner : session.admin;
   switch (at.needs) {
     case 'nothing':
     case 'an ordinary group':
     case 'the admin to keep its login':
       return undefined;
     case 'create roles':
-      return refusals.missingCreateRole(session.admin);
+      return refusals.missingCreateRole(actor);
     case 'administer the role':
     case 'a valid setting':
-      return refusals.notAdministrable(session.admin, username);
+      return refusals.notAdministrable(actor, username);
     case 'grant':
       // ADMIN OPTION on rds_iam would make a member of the admin and end its password: not to be advised.
-      return at.group === 'rds_iam' && server.authentication === 'Secret'
-        ? refusals.adminWouldLoseLogin(session.admin)
-        : refusals.missingAdminOption(session.admin, at.group);
+      return at.group === 'rds_iam' && server.authentication === 'Secret' && !session.usesHelper
+        ? refusals.adminWouldLoseLogin(session)
+        : refusals.missingAdminOption(actor, at.group, session.serverVersion);
     case 'grant connect':
-      return refusals.missingGrantOption(session.admin, username, at.database);
+      return refusals.missingGrantOption(actor, username, at.database);
     case 'end sessions':
-      return refusals.cannotEndSessions(session.admin, username);
+      return refusals.cannotEndSessions(actor, username);
     default:
       return at satisfies never;
   }

@@ -3,6 +3,7 @@ import { DatabaseError, type Client } from 'pg';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import type { Secret } from '../../reconcile/kernel/secret.ts';
 import type { Answer, RoleServer, Row, Session } from '../../resources/role/server.ts';
+import { adminLogin } from './admin-login.ts';
 import { connect, destroy, type MayDial, untilAborted } from './connection.ts';
 import { adminFailure, endsSession, noAnswer, sqlStateOf, troubleOf } from './failures.ts';
 import { gather } from './gather.ts';
@@ -75,8 +76,16 @@ export function openServer(options: ServerOptions): PostgresServer {
   const { host, port, username, authentication, timeScale = 1 } = options;
   const failure = (error: unknown) => adminFailure(error, { host, port }, username);
 
+  const logIn = adminLogin({
+    username,
+    password: options.password,
+    byToken: authentication === 'IAM',
+    now: () => performance.now(),
+    timeScale,
+  });
+
   const open = async (signal: AbortSignal, into = database): Promise<Connected> => {
-    const [ca, password] = await Promise.all([options.ca(), options.password()]);
+    const ca = await options.ca();
     const { dial, mayDial } = options;
     const to = {
       host,
@@ -85,7 +94,9 @@ export function openServer(options: ServerOptions): PostgresServer {
       ...(mayDial === undefined ? {} : { mayDial }),
     };
     const timeoutMs = waits.connectMs * timeScale;
-    const client = await connect({ ...to, database: into, username, password, ca, timeoutMs }, signal);
+    const client = await logIn(
+      async (password) => await connect({ ...to, database: into, username, password, ca, timeoutMs }, signal),
+    );
     options.onConnection?.(1);
     client.connection.stream.once('close', () => options.onConnection?.(-1));
     try {
@@ -94,7 +105,7 @@ export function openServer(options: ServerOptions): PostgresServer {
       const connected = {
         client,
         told: new Set<string>(),
-        setUp: await untilAborted(setUp(client, username, limits), limit),
+        setUp: await untilAborted(setUp(client, { username, authentication }, limits), limit),
       };
       client.once('end', () => pool.discard(connected));
       return connected;

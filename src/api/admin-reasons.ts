@@ -1,0 +1,28 @@
+// The reasons about how the operator's admin gets in; a part of the closed list in conditions.ts.
+
+export const adminReasons = {
+  AdminLoginRefused: {
+    means: "The database refused the admin's login.",
+    remedy: 'Check that the admin exists, may log in, and (IAM) that the operator may rds-db:connect as it.',
+  },
+  AdminPasswordChanging: {
+    means:
+      'The server refuses a password of the admin that it took a moment ago: it is being rotated, and the server or the Secret has the old one still. Until then what was said of an object that is Ready stands.',
+    remedy:
+      'Wait; after three minutes it is told as AdminLoginRefused. Put the new password into the Secret.',
+  },
+  AdminSecretMissing: {
+    means: "The admin's Secret is not in the operator's namespace or lacks the keys username and password.",
+    remedy: 'Create it there; the operator looks again by itself.',
+  },
+  AdminHelperUnsafe: {
+    means:
+      'The function by which an admin with a password works is not as admin-sql makes it, or others than the admin may call it: they could make roles and let them in.',
+    remedy:
+      'Run what kubectl iamdb admin-sql --authentication Secret prints, and revoke EXECUTE from whoever else has it.',
+  },
+  AdminRedirected: {
+    means: "The admin's session acts as another role than the one that logged in.",
+    remedy: 'ALTER ROLE <admin> RESET role;',
+  },
+} as const;

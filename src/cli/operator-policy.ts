@@ -1,0 +1,97 @@
+// `operator-policy`: the AWS policy that the operator needs, from the same data as its published one.
+import { Command, InvalidArgumentError } from 'commander';
+import { whyNotUsername } from '../api/username.ts';
+import { operatorPolicy } from '../systems/permissions.ts';
+
+interface Options {
+  readonly account: string;
+  readonly partition: string;
+  readonly region: readonly string[];
+  readonly operatorId: string;
+  readonly roleArn: readonly string[];
+  readonly admin: readonly (readonly [resourceID: string, username: string])[];
+  readonly inlinePolicies?: boolean;
+}
+
+export function operatorPolicyCommand(print: (text: string) => void): Command {
+  return new Command('operator-policy')
+    .description("print the operator's own minimal IAM policy")
+    .requiredOption(
+      '--account <id>',
+      'AWS account of the databases',
+      matching(/^[0-9]{12}$/, 'It has 12 digits.'),
+    )
+    .requiredOption(
+      '--region <name...>',
+      'regions of the databases',
+      each(matching(/^[a-z]{2}(-[a-z]+)+-[0-9]+$/, 'It is a region, as eu-central-1.')),
+    )
+    .requiredOption(
+      '--operator-id <id>',
+      "the operator's --operator-id",
+      matching(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, 'It is a DNS name.'),
+    )
+    .requiredOption(
+      '--role-arn <pattern...>',
+      'IAM roles of workloads, as arn:aws:iam::111122223333:role/payments-*',
+      each(
+        matching(
+          /^arn:aws[a-z-]{0,13}:iam::[0-9]{12}:role\/[A-Za-z0-9+=,.@_/*?-]{1,512}$/,
+          'It is the ARN of an IAM role; * may stand in its name.',
+        ),
+      ),
+    )
+    .option(
+      '--partition <name>',
+      'AWS partition',
+      matching(/^aws[a-z-]{0,13}$/, 'It is aws, aws-cn or alike.'),
+      'aws',
+    )
+    .option(
+      '--admin <resource id/username...>',
+      'admins that log in by token, as cluster-ABC/iamdb_admin',
+      each(adminOf),
+      [],
+    )
+    .option('--inline-policies', 'the operator runs with --inline-policies')
+    .action((options: Options) => print(policyOf(options)));
+}
+
+function policyOf({ account: accountID, partition, region, roleArn, admin, ...rest }: Options): string {
+  const policy = operatorPolicy({
+    partition,
+    accountID,
+    operatorID: rest.operatorId,
+    principals: roleArn,
+    admins: region.flatMap((name) =>
+      admin.map(
+        ([resourceID, username]) =>
+          `arn:${partition}:rds-db:${name}:${accountID}:dbuser:${resourceID}/${username}`,
+      ),
+    ),
+    regions: region,
+    inline: rest.inlinePolicies === true,
+  });
+  return `${JSON.stringify(policy, null, 2)}\n`;
+}
+
+const matching = (pattern: RegExp, why: string) => (text: string) => {
+  if (!pattern.test(text)) throw new InvalidArgumentError(why);
+  return text;
+};
+
+const each =
+  <T>(read: (text: string) => T) =>
+  (text: string, before: readonly T[] = []): readonly T[] => [...before, read(text)];
+
+function adminOf(text: string): readonly [string, string] {
+  const [resourceID = '', username = '', ...rest] = text.split('/');
+  if (
+    rest.length > 0 ||
+    !/^(cluster|db)-[A-Za-z0-9]+$/.test(resourceID) ||
+    whyNotUsername(username) !== undefined
+  ) {
+    throw new InvalidArgumentError('It is a resource id and a user name: cluster-ABC/iamdb_admin.');
+  }
+  return [resourceID, username];
+}

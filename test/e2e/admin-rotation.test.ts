@@ -1,0 +1,105 @@
+// The admin's password is rotated: wherever the new one is first, users stay Ready and no restart is needed.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { operatorNamespace } from '../stage/cluster.ts';
+import { readyHistory } from '../stage/ready-history.ts';
+import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
+import { type Stage, startStage } from '../stage/stage.ts';
+import { until } from '../stage/wait.ts';
+
+let stage: Stage;
+let scene: Scene;
+const sql = async (text: string) => await stage.database.postgres.sql(text);
+const bystander = userManifest('bystander');
+/** Looks only when asked to, so that sessions are closed in between. */
+const spec = {
+  resync: { intervalSeconds: 86_400 },
+  probe: { policy: 'OnChange', intervalSeconds: 3_600 },
+} as const;
+const database = () => stage.iamDatabase({ spec });
+
+beforeAll(async () => {
+  stage = await startStage({
+    postgres: 14,
+    admin: 'Secret',
+    // Slow enough that what passes within minutes does not pass before the test has looked.
+    settings: { ...quickSettings, 'time-scale': '0.1' },
+  });
+  scene = sceneOf(stage);
+  await stage.operator.start();
+  await scene.apply(database());
+  await scene.apply(bystander);
+  await scene.untilCondition(bystander, 'AccessVerified', 'True', 'Verified');
+  await scene.untilReady(bystander);
+});
+afterAll(() => stage.stop());
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const inSecret = async (password: string) =>
+  await scene.apply({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'orders-admin', namespace: operatorNamespace },
+    data: { username: base64(stage.admin.username), password: base64(password) },
+  });
+const inPostgres = async (password: string) =>
+  await sql(`ALTER ROLE ${stage.admin.username} PASSWORD '${password}'`);
+/** The next look has to log in. */
+const untilLoggedOut = async () => {
+  await until('the admin to have no session', async () => {
+    const rows = await sql(`SELECT FROM pg_stat_activity WHERE usename = '${stage.admin.username}'`);
+    return rows.length === 0;
+  });
+};
+/** Somebody new needs statements of the admin, as whoever it logged in. */
+const expectServed = async (name: string) => {
+  const user = userManifest(name);
+  await scene.apply(user);
+  await scene.untilCondition(user, 'AccessVerified', 'True', 'Verified');
+  await scene.untilReady(user);
+  expect(await scene.login(`payments_${name}`)).toBe(`payments_${name}`);
+};
+const isRefusalLogged = () => stage.operator.output().includes('AdminPasswordChanging');
+
+describe('a password that is rotated', () => {
+  it('in PostgreSQL first: what is Ready stays so while the Secret has the old one, and the new one is taken up', async () => {
+    const history = await readyHistory(stage.bed.kube);
+    await untilLoggedOut();
+    await inPostgres('second-password');
+    await scene.lookAgain(bystander);
+    await scene.lookAgain(database());
+    expect(isRefusalLogged()).toBe(true);
+    await inSecret('second-password');
+    await expectServed('second');
+    const seen = await history();
+    expect(seen.filter((line) => line.includes(': False'))).toEqual([]);
+    expect(
+      seen.filter((line) => /^(orders|bystander): /.test(line) && !line.endsWith(': True Ready')),
+    ).toEqual([]);
+    expect(await scene.loginByPassword(stage.admin.username, 'second-password')).toBe(stage.admin.username);
+  });
+
+  it('in the Secret first: the one that worked is used until PostgreSQL has the new one', async () => {
+    const history = await readyHistory(stage.bed.kube);
+    await untilLoggedOut();
+    await inSecret('third-password');
+    await expectServed('third');
+    await untilLoggedOut();
+    await inPostgres('third-password');
+    await expectServed('fourth');
+    const seen = await history();
+    expect(seen.filter((line) => line.includes(': False'))).toEqual([]);
+    expect(
+      seen.filter((line) => /^(orders|bystander): /.test(line) && !line.endsWith(': True Ready')),
+    ).toEqual([]);
+  });
+
+  it('in PostgreSQL and never in the Secret: it is told as AdminLoginRefused in the end, and mended by the Secret', async () => {
+    await untilLoggedOut();
+    await inPostgres('fifth-password');
+    await scene.lookAgain(bystander);
+    await scene.untilCondition(bystander, 'Ready', 'False', 'AdminLoginRefused', 60_000);
+    await inSecret('fifth-password');
+    await scene.lookAgain(bystander);
+    await scene.untilReady(bystander);
+  });
+});
