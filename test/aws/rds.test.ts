@@ -211,6 +211,49 @@ test('a proxy shows its id only in its ARN, how it authenticates, and its target
   });
 });
 
+test('a proxy is changed, pointed elsewhere and gone, in its own region only', async () => {
+  aws.rds.createCluster({ identifier: 'orders' });
+  aws.rds.createInstance({ identifier: 'legacy' });
+  const { resourceId } = aws.rds.createProxy({
+    name: 'p',
+    target: { kind: 'cluster', identifier: 'orders' },
+  });
+  aws.rds.createProxy({
+    name: 'abroad',
+    region: 'us-east-1',
+    target: { kind: 'cluster', identifier: 'orders' },
+  });
+  const shown = async () => (await rds.send(new DescribeDBProxiesCommand({}))).DBProxies;
+  const targets = async (DBProxyName: string) =>
+    (await rds.send(new DescribeDBProxyTargetsCommand({ DBProxyName }))).Targets;
+  expect((await shown())?.map(({ DBProxyName }) => DBProxyName)).toEqual(['p']);
+  expect(await targets('p')).toMatchObject([{ Type: 'TRACKED_CLUSTER' }]);
+  await expect(targets('abroad')).rejects.toMatchObject({ name: 'DBProxyNotFoundFault' });
+
+  const changed = aws.rds.modifyProxy('p', {
+    status: 'suspended',
+    defaultAuthScheme: 'NONE',
+    target: { kind: 'instance', identifier: 'legacy' },
+  });
+  expect(changed.resourceId).toBe(resourceId);
+  expect(await shown()).toMatchObject([{ Status: 'suspended', DefaultAuthScheme: 'NONE' }]);
+  expect(await targets('p')).toMatchObject([{ Type: 'RDS_INSTANCE', RdsResourceId: 'legacy' }]);
+  aws.rds.deleteProxy('p');
+  expect(await shown()).toEqual([]);
+  await expect(targets('p')).rejects.toMatchObject({ name: 'DBProxyNotFoundFault' });
+});
+
+test('proxies and deployments are shown to those only who may see them', async () => {
+  const bare = clientsFor(aws, aws.createAccessKey(aws.createUser({ name: 'bare' }).arn)).rds;
+  aws.rds.createProxy({ name: 'p', target: { kind: 'cluster', identifier: 'orders' } });
+  const asked = [
+    () => bare.send(new DescribeDBProxiesCommand({})),
+    () => bare.send(new DescribeDBProxyTargetsCommand({ DBProxyName: 'p' })),
+    () => bare.send(new DescribeBlueGreenDeploymentsCommand({})),
+  ];
+  for (const ask of asked) await expect(ask()).rejects.toMatchObject({ name: 'AccessDenied' });
+});
+
 test('a blue/green deployment is found by its source and changes its status', async () => {
   const source = `arn:aws:rds:ap-northeast-2:${accountId}:cluster:orders`;
   const { identifier } = aws.rds.createBlueGreenDeployment({

@@ -195,10 +195,47 @@ describe('a proxy that cannot be used', () => {
     await recovers();
   });
 
+  it('or one that is added brings keys of their own where there are several', async () => {
+    const second = stage.aws.rds.createProxy({
+      name: 'orders-second',
+      roleArn: proxy.roleARN,
+      target: { kind: 'cluster', identifier: 'orders-prod' },
+    });
+    await scene.apply(database('orders-proxy', 'orders-second'));
+    await until('the second proxy', async () => 'PGHOST_PROXY_ORDERS_SECOND' in (await connection()));
+    expect(await connection()).toMatchObject({
+      PGHOST_PROXY: proxy.endpoint,
+      PGHOST_PROXY_ORDERS_PROXY: proxy.endpoint,
+      PGHOST_PROXY_ORDERS_SECOND: second.endpoint,
+    });
+    await scene.apply(database('orders-proxy'));
+    await until('no second proxy', async () => !('PGHOST_PROXY_ORDERS_SECOND' in (await connection())));
+  });
+
   it('or is taken out of the declaration, is out of the ARNs again', async () => {
     await scene.apply(database());
     await loses();
     await until('no proxy in the connection', async () => !('PGHOST_PROXY' in (await connection())));
     await scene.untilReady(user);
+  });
+});
+
+describe('a Multi-AZ cluster', () => {
+  it('serves its users as an Aurora cluster does', async () => {
+    stage.aws.rds.modifyCluster('orders-prod', { engine: 'postgres', engineVersion: '17.5' });
+    await until('the engine in the status', async () => {
+      const found = await scene.read<{ readonly status?: { readonly engine?: string } }>(database());
+      return found?.status?.engine === 'postgres';
+    });
+    const another = userManifest('multi-az');
+    await scene.apply(another);
+    await scene.untilCondition(another, 'AccessVerified', 'True', 'Verified');
+    await scene.untilReady(another);
+    await scene.untilReady(database());
+    expect(await scene.login('payments_multi_az')).toBe('payments_multi_az');
+    expect(await dataOf('multi-az-connection')).toMatchObject({
+      PGHOST: stage.database.endpoint.host,
+      PGHOST_READER: stage.database.readerEndpoint.host,
+    });
   });
 });

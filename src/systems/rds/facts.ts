@@ -47,11 +47,12 @@ export function proxyFacts(proxy: DBProxy): ProxyFacts {
 
 /** The cluster, where it is one or a member of one; else the instance. */
 export function targetFacts(target: DBProxyTarget): ProxyTargetFacts {
-  const cluster =
-    target.TrackedClusterId ?? (target.Type === 'TRACKED_CLUSTER' ? target.RdsResourceId : undefined);
-  return cluster === undefined
-    ? { kind: 'Instance', ...present('identifier', target.RdsResourceId) }
-    : { kind: 'Cluster', ...present('identifier', cluster) };
+  const { Type, RdsResourceId, TrackedClusterId = '' } = target;
+  if (TrackedClusterId !== '') return { kind: 'Cluster', identifier: TrackedClusterId };
+  return {
+    kind: Type === 'TRACKED_CLUSTER' ? 'Cluster' : 'Instance',
+    ...present('identifier', RdsResourceId),
+  };
 }
 
 export function deploymentFacts(deployment: BlueGreenDeployment): Deployment {
