@@ -132,6 +132,15 @@ describe('operator-policy', () => {
     );
   });
 
+  it('lets the roles of proxies be looked at where they are named, and nothing beyond', () => {
+    const pattern = 'arn:aws:iam::111122223333:role/*-proxy';
+    const { Statement } = JSON.parse(policy(...account, ...roles, '--proxy-role-arn', pattern)) as {
+      readonly Statement: readonly { readonly Sid: string; readonly Resource: unknown }[];
+    };
+    expect(Statement.find(({ Sid }) => Sid === 'SeeProxyRoles')?.Resource).toEqual([pattern]);
+    expect(policy(...account, ...roles)).not.toContain('ProxyRoles');
+  });
+
   it.each([
     ['no account', [...roles], "required option '--account <id>'"],
     ['a user as a role', [...account, '--role-arn=arn:aws:iam::111122223333:user/x'], 'ARN of an IAM role'],

@@ -10,8 +10,19 @@ interface Options {
   readonly operatorId: string;
   readonly roleArn: readonly string[];
   readonly admin: readonly (readonly [resourceID: string, username: string])[];
+  readonly proxyRoleArn: readonly string[];
   readonly inlinePolicies?: boolean;
 }
+
+const matching = (pattern: RegExp, why: string) => (text: string) => {
+  if (!pattern.test(text)) throw new InvalidArgumentError(why);
+  return text;
+};
+
+const rolePattern = matching(
+  /^arn:aws[a-z-]{0,13}:iam::[0-9]{12}:role\/[A-Za-z0-9+=,.@_/*?-]{1,512}$/,
+  'It is the ARN of an IAM role; * may stand in its name.',
+);
 
 export function operatorPolicyCommand(print: (text: string) => void): Command {
   return new Command('operator-policy')
@@ -34,12 +45,13 @@ export function operatorPolicyCommand(print: (text: string) => void): Command {
     .requiredOption(
       '--role-arn <pattern...>',
       'IAM roles of workloads, as arn:aws:iam::111122223333:role/payments-*',
-      each(
-        matching(
-          /^arn:aws[a-z-]{0,13}:iam::[0-9]{12}:role\/[A-Za-z0-9+=,.@_/*?-]{1,512}$/,
-          'It is the ARN of an IAM role; * may stand in its name.',
-        ),
-      ),
+      each(rolePattern),
+    )
+    .option(
+      '--proxy-role-arn <pattern...>',
+      'IAM roles of RDS Proxies, so that they can be checked for the right to log in',
+      each(rolePattern),
+      [],
     )
     .option(
       '--partition <name>',
@@ -70,15 +82,11 @@ function policyOf({ account: accountID, partition, region, roleArn, admin, ...re
       ),
     ),
     regions: region,
+    proxyRoles: rest.proxyRoleArn,
     inline: rest.inlinePolicies === true,
   });
   return `${JSON.stringify(policy, null, 2)}\n`;
 }
-
-const matching = (pattern: RegExp, why: string) => (text: string) => {
-  if (!pattern.test(text)) throw new InvalidArgumentError(why);
-  return text;
-};
 
 const each =
   <T>(read: (text: string) => T) =>
