@@ -52,6 +52,20 @@ describe('a database that was just applied', () => {
     expect(world.events.map(({ event }) => event.reason)).toEqual(['Ready']);
   });
 
+  it('is looked at again together with the others, so that they share what is asked of AWS', async () => {
+    const world = applied({ spec: { resync: { intervalSeconds: 600 } } });
+    const { metadata, ...rest } = aDatabase({ spec: { resync: { intervalSeconds: 600 } } });
+    world.put({ ...rest, metadata: { ...metadata, name: 'reports', uid: 'another' } });
+    const due: number[] = [];
+    for (const name of ['orders', 'reports']) {
+      world.time += 17_000;
+      const { afterMs = 0 } = await reconcileDatabase(name, world, signal);
+      due.push(world.time + afterMs);
+    }
+    expect(new Set(due).size).toBe(1);
+    expect((due[0] ?? 0) % 600_000).toBe(0);
+  });
+
   it('with a proxy that cannot be used is not Ready, and is used by its users all the same', async () => {
     const world = applied();
     const trouble = new Failure('missing', 'ProxyNotFound', 'AWS knows no RDS Proxy orders-proxy.');

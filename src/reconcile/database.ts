@@ -9,7 +9,7 @@ import { type DatabaseState, isLossOfSight } from './database-state.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
 import { heldLink } from './lose-permission.ts';
 import { keyOf } from './names.ts';
-import { type NextLook, nextLook, spreadOf, whenSomethingHappens } from './next-look.ts';
+import { type NextLook, nextLook, untilShared, whenSomethingHappens } from './next-look.ts';
 import { transitionOf } from './events.ts';
 import { hasBegun } from './standing.ts';
 import {
@@ -144,12 +144,13 @@ const isBroken = ({ target, admin }: DatabaseState) => target instanceof Failure
 
 const failureKey = (name: string) => `database ${name}`;
 
-const timing = (database: IamDatabase, world: World) => ({
-  resyncMs: database.spec.resync.intervalSeconds * 1000,
+const timing = (database: IamDatabase, { settings: { timeScale }, now }: World) => ({
+  resyncMs: untilShared(database.spec.resync.intervalSeconds * 1000 * timeScale, now()) / timeScale,
   failedPasses: 0,
   others: [],
-  spread: spreadOf(database.metadata.uid),
-  timeScale: world.settings.timeScale,
+  // Not spread: databases of a region share one listing.
+  spread: 0.5,
+  timeScale,
 });
 
 function linksOf({ target, unconfirmed, admin }: DatabaseState): readonly Link[] {

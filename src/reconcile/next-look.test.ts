@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Failure, type FailureKind, retryTable } from './kernel/failure.ts';
-import { nextLook, spreadOf } from './next-look.ts';
+import { nextLook, spreadOf, untilShared } from './next-look.ts';
 
 const failure = (kind: FailureKind, retryAfterMs?: number) =>
   new Failure(kind, 'DatabaseUnavailable', 'No answer.', { retryAfterMs });
@@ -88,4 +88,35 @@ describe('the spread of an object', () => {
 
 it('every kind of failure waits longer at last than at first', () => {
   for (const { firstMs, longestMs } of Object.values(retryTable)) expect(firstMs).toBeLessThan(longestMs);
+});
+
+describe('a shared look', () => {
+  it('comes at one moment for all who have the interval, whenever they looked last', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 30, max: 86_400 }),
+        fc.double({ min: 0, max: 0.9, noNaN: true }),
+        fc.double({ min: 0, max: 0.9, noNaN: true }),
+        (seconds, first, second) => {
+          const interval = seconds * 1_000;
+          const start = 20_000 * interval;
+          const due = [first, second].map((part) => {
+            const now = start + Math.floor(part * interval);
+            return now + untilShared(interval, now);
+          });
+          expect(due).toEqual([start + interval, start + interval]);
+        },
+      ),
+    );
+  });
+
+  it('never comes twice for one moment, and never later than an interval and a tenth', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1_000, max: 86_400_000 }), fc.maxSafeNat(), (interval, now) => {
+        const wait = untilShared(interval, now);
+        expect(wait).toBeGreaterThanOrEqual(interval / 10);
+        expect(wait).toBeLessThanOrEqual(interval * 1.1);
+      }),
+    );
+  });
 });

@@ -34,6 +34,15 @@ function waitFor({ kind, retryAfterMs }: Failure, failedPasses: number): number 
   return Math.max(doubled, retryAfterMs ?? 0);
 }
 
+/**
+ * Until the next whole multiple of the interval: all who have the same interval look at the same moment, and so share what
+ * is asked of AWS. A moment that is nearly over counts as this one: timers may come early.
+ */
+export function untilShared(intervalMs: number, now: number): number {
+  const left = intervalMs - (now % intervalMs);
+  return left < intervalMs / 10 ? left + intervalMs : left;
+}
+
 /** 0 to 1, always the same for the same text (FNV-1a). */
 export function spreadOf(text: string): number {
   let hash = 0x811c9dc5;

@@ -89,3 +89,25 @@ describe('the role of a proxy', () => {
     expect(told('PolicyReady')).toBe('False Throttled');
   });
 });
+
+describe('the trust bundle of a user', () => {
+  const bundle = () => Object.keys(world.configMaps.kept.get('payments/rds-ca-ap-northeast-2')?.data ?? {});
+
+  it('has the public roots where it may come through a proxy', async () => {
+    world.roleRights.set(roleARN, documents(server));
+    await pass();
+    expect(bundle()).toEqual(['ap-northeast-2', 'public']);
+  });
+
+  it('has them where an Explicit target lists the id of a proxy, and else has not', async () => {
+    const known = world.known.get('orders');
+    if (known === undefined) throw new Error('orders is not known');
+    world.known.set('orders', { ...known, target: aTarget({ resourceIDs: ['cluster-ABC', 'prx-DEF'] }) });
+    await pass();
+    expect(bundle()).toEqual(['ap-northeast-2', 'public']);
+    world.configMaps.kept.clear();
+    world.known.set('orders', { ...known, target: aTarget() });
+    await pass();
+    expect(bundle()).toEqual(['ap-northeast-2']);
+  });
+});
