@@ -13,6 +13,7 @@ import {
   rollback,
   uninstall,
   untilLeader,
+  untilNoPod,
   upgrade,
 } from './installation.ts';
 import {
@@ -207,10 +208,12 @@ describe('two replicas', () => {
     await until('the first of them', async () => (await ready()) > before, { withinMs: 60_000, everyMs: 50 });
     await kubectl(['delete', 'pod', killed, '-n', operatorNamespace, '--force', '--grace-period=0']);
     const left = batch.length + 1 - (await ready());
+    const began = performance.now();
     step(`killed ${killed} while ${left} users were waiting`);
     expect(left, 'users that were waiting when the leader was killed').toBeGreaterThan(0);
 
-    step(`${await untilLeader(killed)} leads`);
+    const next = await untilLeader(killed);
+    step(`${next} leads after ${Math.round(performance.now() - began)} ms`);
     for (const name of batch) await untilUser(name);
     const { roles } = await databaseReport();
     const { attached } = await awsReport();
@@ -323,10 +326,7 @@ describe('without the operator', () => {
     const users = async () => (await list('iamdatabaseusers', '-n', teamNamespace)).length;
     const before = await users();
     await uninstall();
-    await until('the last pod to go', async () => (await operatorPods()).length === 0, {
-      withinMs: 60_000,
-      everyMs: 300,
-    });
+    await untilNoPod();
     expect(await users()).toBe(before);
     expect(await read('iamdatabase', 'orders')).toMatchObject({ spec: { database: 'orders' } });
     expect(await loginOnce(workload('checkout', 'without'))).toEqual({ user: 'payments_checkout' });

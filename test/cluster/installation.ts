@@ -72,11 +72,19 @@ export interface OperatorPod {
   readonly status: { readonly containerStatuses?: readonly { readonly restartCount: number }[] };
 }
 
+const everyPod = () =>
+  list<OperatorPod>('pods', '-n', operatorNamespace, '-l', `app.kubernetes.io/instance=${release}`);
+
 /** Those that are to stay. */
-export async function operatorPods(): Promise<readonly OperatorPod[]> {
-  const selector = `app.kubernetes.io/instance=${release}`;
-  const pods = await list<OperatorPod>('pods', '-n', operatorNamespace, '-l', selector);
-  return pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+export const operatorPods = async (): Promise<readonly OperatorPod[]> =>
+  (await everyPod()).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+
+export async function untilNoPod(): Promise<void> {
+  await until('the last pod of the operator to go', async () => (await everyPod()).length === 0, {
+    withinMs: 60_000,
+    everyMs: 300,
+    seen: everyPod,
+  });
 }
 
 interface Lease {

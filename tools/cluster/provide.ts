@@ -54,7 +54,7 @@ function startByTools(environment: Environment, tools: string, progress: (text: 
     env: environment,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 25 * minute,
+    timeout: 20 * minute,
   });
   const [kubeconfig = '', path = ''] = done.stdout.split('\n');
   if (done.status !== 0 || kubeconfig === '') {
