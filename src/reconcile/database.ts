@@ -2,6 +2,7 @@
 import { databaseFinalizer } from '../api/names.ts';
 import type { IamDatabase } from '../api/objects.ts';
 import type { DatabaseStatus } from '../api/schema.ts';
+import { checkAccount } from '../resources/target/account.ts';
 import { checkAddress } from '../resources/target/address.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
@@ -80,8 +81,10 @@ async function resolve(
 ): Promise<Pick<DatabaseState, 'target' | 'unconfirmed'>> {
   try {
     const target = await world.resolve(database.spec, signal);
-    const dialled = database.spec.connectTo?.host ?? target.endpoint;
-    return { target: checkAddress(dialled, { allowLocal: world.settings.allowLocalAddresses }) ?? target };
+    const { assumeRole, connectTo } = database.spec;
+    const dialled = connectTo?.host ?? target.endpoint;
+    const { allowLocalAddresses: allowLocal } = world.settings;
+    return { target: checkAccount(target, assumeRole) ?? checkAddress(dialled, { allowLocal }) ?? target };
   } catch (thrown) {
     const failure = asFailure(thrown);
     const before = world.stateOf(database.metadata.name)?.target;
