@@ -101,6 +101,12 @@ export const databaseSchema = {
             },
           },
         },
+        orphanOnUnreachable: {
+          type: 'boolean',
+          default: false,
+          description:
+            'Let users be deleted while the database cannot be reached: their rights in IAM end, and their roles stay as they are (event RoleGivenUp). A database that AWS has not known for 15 minutes is gone, whatever this says.',
+        },
         probe: {
           description: 'When logins are proven.',
           type: 'object',

@@ -10,6 +10,7 @@ import { type DatabaseState, isLossOfSight } from './database-state.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
 import { heldLink } from './lose-permission.ts';
 import { keyOf } from './names.ts';
+import { missingOf } from './orphan.ts';
 import { type NextLook, nextLook, spreadOf, whenSomethingHappens } from './next-look.ts';
 import { transitionOf } from './events.ts';
 import { hasBegun } from './standing.ts';
@@ -45,8 +46,10 @@ export async function reconcileDatabase(name: string, world: World, signal: Abor
 async function look(database: IamDatabase, world: World, signal: AbortSignal): Promise<DatabaseState> {
   const { target, unconfirmed } = await resolve(database, world, signal);
   if (target instanceof Failure) {
+    const before = world.stateOf(database.metadata.name);
     return {
       target,
+      ...missingOf(target, before, world.now(), world.settings.timeScale),
       admin: new Failure('unavailable', 'Waiting', 'Waits for TargetResolved.'),
       server: undefined,
     };

@@ -247,6 +247,7 @@ describe('an IamDatabase', () => {
       probe: { policy: 'Periodic', intervalSeconds: 3600 },
       resync: { intervalSeconds: 600 },
       onPermissionLost: { graceSeconds: 300 },
+      orphanOnUnreachable: false,
       mode: 'Enforce',
       suspend: false,
     });
