@@ -97,6 +97,11 @@ export const reasons = {
     means: 'The engine or its version has no IAM authentication for PostgreSQL.',
     remedy: 'Aurora PostgreSQL 11 or RDS for PostgreSQL 10 and newer are supported.',
   },
+  AssumeRoleRefused: {
+    means: 'AWS does not let the operator assume the role in spec.assumeRole of the IamDatabase.',
+    remedy:
+      "Add the statement in the message to the role's trust policy, and the role to sts:AssumeRole in the operator's own policy.",
+  },
   AddressRefused: {
     means: 'The address to dial is loopback, link-local or a metadata service.',
     remedy: 'Name a real host; for tests start the operator with --allow-local-addresses.',

@@ -1,4 +1,5 @@
 // The schema of IamDatabase.
+import { assumeRole, assumeRoleRules } from './account-schema.ts';
 import { allowRule } from './allow-schema.ts';
 import { policy } from './policy-schema.ts';
 import { conditions, dnsName, observedGeneration, port, postgresName } from './schema-parts.ts';
@@ -13,8 +14,10 @@ export const databaseSchema = {
         'A database, who administers it, and who may declare users in it. Belongs to the platform team.',
       type: 'object',
       required: ['target', 'admin'],
+      'x-kubernetes-validations': assumeRoleRules,
       properties: {
         target,
+        assumeRole,
         database: {
           ...postgresName,
           default: 'postgres',
@@ -97,6 +100,12 @@ export const databaseSchema = {
               description: 'How long it keeps its access; begins anew when the operator restarts.',
             },
           },
+        },
+        orphanOnUnreachable: {
+          type: 'boolean',
+          default: false,
+          description:
+            'Let users be deleted while the database cannot be reached: their rights in IAM end, and their roles stay as they are (event RoleGivenUp). A database that AWS has not known for 15 minutes is gone, whatever this says.',
         },
         probe: {
           description: 'When logins are proven.',

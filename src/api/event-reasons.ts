@@ -9,6 +9,11 @@ export const eventReasons = {
     means: 'A role was kept at deletion, without login and rds_iam, because something hangs on it.',
     remedy: 'Hand over what the message lists (REASSIGN OWNED, REVOKE), then DROP ROLE.',
   },
+  RoleGivenUp: {
+    means:
+      'A user was deleted and its role not ended: the database is gone, or cannot be reached and has orphanOnUnreachable.',
+    remedy: 'Nothing if the database is gone. Else DROP ROLE once it can be reached.',
+  },
   AccessEnded: {
     means: 'The access of a user was ended and its role kept; the condition Ready says why.',
     remedy: '',

@@ -8,3 +8,5 @@ export type DatabaseStatus = NonNullable<FromSchema<typeof databaseSchema>['stat
 export type UserSpec = FromSchema<typeof userSchema>['spec'];
 export type UserStatus = NonNullable<FromSchema<typeof userSchema>['status']>;
 export type AllowRule = DatabaseSpec['allow'][number];
+/** By which role the operator sees AWS for a database; undefined where it is its own. */
+export type AssumeRole = NonNullable<DatabaseSpec['assumeRole']>;

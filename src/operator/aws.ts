@@ -1,80 +1,56 @@
-// AWS as the operator needs it: one client for each service and region, each call counted.
-import { RDSClient } from '@aws-sdk/client-rds';
-import { STSClient } from '@aws-sdk/client-sts';
+// AWS as the operator needs it: an account for each identity by which it is seen, and the trust store, which is anybody's.
 import { EnvHttpProxyAgent } from 'undici';
-import type { Config } from '../config.ts';
 import type { Log } from '../ops/log.ts';
-import { awsMetrics, type Metrics } from '../ops/metrics.ts';
-import type { Secret } from '../reconcile/kernel/secret.ts';
-import type { AccessPorts, TokenFor } from '../resources/access/access.ts';
-import { type KnownPolicy, knownPolicies } from '../resources/policy/known-roles.ts';
-import type { PolicyPort } from '../resources/policy/port.ts';
-import type { RdsDirectory } from '../resources/target/resource.ts';
+import { accountOf } from '../resources/policy/arn.ts';
 import { acceptBundle, maxBundleBytes, rootsWithin } from '../resources/trust-bundle/roots.ts';
-import { iamDefaults, iamSystem } from '../systems/iam/iam.ts';
-import type { RoleReader } from '../systems/iam/role-documents.ts';
-import { login } from '../systems/postgres/login.ts';
-import { rdsDirectory } from '../systems/rds/directory.ts';
-import { sts } from '../systems/sts/sts.ts';
-import { operatorTokens, signToken } from '../systems/sts/tokens.ts';
+import { type IamPace, iamPace } from '../systems/iam/iam.ts';
 import { trustStore } from '../systems/trust-store/trust-store.ts';
+import { type AccountOptions, type AwsAccount, awsAccount } from './account.ts';
+import { type Identity, keyOf } from './identities.ts';
 
 export interface AwsSystems {
-  readonly iam: PolicyPort & RoleReader;
-  readonly directory: RdsDirectory;
-  readonly access: AccessPorts;
-  readonly operatorToken: (of: TokenFor) => Promise<Secret<string>>;
+  as(identity: Identity): AwsAccount;
   readonly roots: (region: string, partition: string, signal: AbortSignal) => Promise<string>;
-  /** Reads the account's quotas, so that the metrics know of them before one is reached. */
-  lookAtQuotas(signal: AbortSignal): Promise<void>;
-  /** What our policies in IAM say of themselves. */
-  knownPolicies(signal: AbortSignal): Promise<readonly KnownPolicy[]>;
   close(): void;
 }
 
 const dayMs = 86_400_000;
 
-export function awsSystems(options: {
-  readonly config: Config;
-  readonly operatorID: string;
-  readonly mayDial: (address: string) => boolean;
-  readonly beforeWrite: () => void;
-  readonly requestToken: AccessPorts['requestToken'];
-  readonly metrics: Metrics;
-  readonly log: Log;
-}): AwsSystems {
-  const { config, operatorID, mayDial, beforeWrite, requestToken, metrics, log } = options;
+export function awsSystems(options: AccountOptions & { readonly log: Log }): AwsSystems {
+  const { config, log, metrics } = options;
   const scale = config['time-scale'];
   const now = () => Date.now();
-  const onCall = awsMetrics(metrics);
-  const rdsClients = perRegion((region) => new RDSClient({ region }));
-  const stsClients = perRegion((region) => new STSClient({ region }));
+  const paces = new Map<string, IamPace>();
+  const accounts = new Map<string, AwsAccount>();
 
-  const iam = iamSystem({
-    rates: {
-      reads: bucketOf(config['iam-reads-per-second']),
-      writes: bucketOf(config['iam-writes-per-second']),
-    },
-    timing: {
-      freshMs: iamDefaults.timing.freshMs * scale,
-      listEveryMs: iamDefaults.timing.listEveryMs * scale,
-      settleMs: iamDefaults.timing.settleMs * scale,
-      lookAgainMs: iamDefaults.timing.lookAgainMs * scale,
-      lookMs: iamDefaults.timing.lookMs * scale,
-    },
-    beforeWrite,
-    onCall: (call) => onCall({ service: 'iam', ...call }),
-    onQuota: ({ name: quota, used, limit }) => {
-      if (used !== undefined) metrics.set('iamdb_iam_quota_used', { quota }, used);
-      if (limit !== undefined) metrics.set('iamdb_iam_quota_limit', { quota }, limit);
-    },
-  });
-  const directory = rdsDirectory({
-    clientFor: rdsClients.get,
-    timing: { keepMs: 5_000 * scale, timeoutMs: 20_000 },
-    now,
-    onCall,
-  });
+  /** AWS's limits are an account's, whoever calls. */
+  const paceOf = (account: string): IamPace => {
+    const pace =
+      paces.get(account) ??
+      iamPace({
+        reads: bucketOf(config['iam-reads-per-second']),
+        writes: bucketOf(config['iam-writes-per-second']),
+      });
+    paces.set(account, pace);
+    return pace;
+  };
+  const own = awsAccount({ ...options, identity: undefined, own: undefined, pace: paceOf('') });
+  accounts.set(keyOf(undefined), own);
+
+  const as = (identity: Identity): AwsAccount => {
+    const key = keyOf(identity);
+    const account =
+      accounts.get(key) ??
+      awsAccount({
+        ...options,
+        identity,
+        own,
+        pace: paceOf(identity === undefined ? '' : accountOf(identity.arn)),
+      });
+    accounts.set(key, account);
+    return account;
+  };
+
   const store = trustStore({
     // HTTPS_PROXY and NO_PROXY, as the platform sets them.
     dispatcher: new EnvHttpProxyAgent(),
@@ -91,31 +67,12 @@ export function awsSystems(options: {
     onStale: (region, failure) =>
       log.warn({ region, err: failure }, 'the trust bundle could not be refreshed'),
   });
-  // The clients' own providers, by the database's region: they refresh what ends, as the signer alone would not.
-  const operatorToken = async (of: TokenFor) =>
-    await operatorTokens(async () => await stsClients.get(of.region).config.credentials())(of);
 
   return {
-    iam,
-    directory,
-    access: {
-      ...sts({ clientFor: stsClients.get, onCall }),
-      requestToken,
-      trustPolicy: iam.trustPolicy,
-      signToken,
-      operatorToken,
-      login: async (request) => await login(request, mayDial),
-    },
-    operatorToken,
+    as,
     roots: async (region, partition, signal) => await store.roots(region, partition, signal),
-    lookAtQuotas: async (signal) => {
-      await iam.quotas(signal);
-    },
-    knownPolicies: async (signal) => await knownPolicies(iam, operatorID, signal),
     close: () => {
-      iam.close();
-      rdsClients.close();
-      stsClients.close();
+      for (const account of accounts.values()) account.close();
     },
   };
 }
@@ -123,17 +80,3 @@ export function awsSystems(options: {
 /** 0 in the settings is no limit. */
 const bucketOf = (perSecond: number) =>
   perSecond === 0 ? undefined : { perSecond, burst: Math.max(1, perSecond) };
-
-function perRegion<C extends { destroy(): void }>(create: (region: string) => C) {
-  const clients = new Map<string, C>();
-  return {
-    get: (region: string): C => {
-      const client = clients.get(region) ?? create(region);
-      clients.set(region, client);
-      return client;
-    },
-    close: () => {
-      for (const client of clients.values()) client.destroy();
-    },
-  };
-}

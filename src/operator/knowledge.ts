@@ -38,8 +38,9 @@ export function isNews(before: DatabaseState | undefined, after: DatabaseState |
 
 function told(state: DatabaseState | undefined): string {
   if (state === undefined) return '';
-  const { target, admin } = state;
+  const { target, admin, isGone } = state;
   return JSON.stringify([
+    isGone ?? false,
     target instanceof Failure ? [target.reason, target.message] : target,
     admin instanceof Failure ? [admin.reason, admin.message] : 'ready',
   ]);

@@ -111,7 +111,7 @@ export async function startOperator(options: {
   const databaseServers = servers({
     secrets: objectsOf<SecretObject>(transport, kinds.secret),
     namespace: config.namespace,
-    operatorToken: aws.operatorToken,
+    operatorToken: async (of, as) => await aws.as(as).operatorToken(of),
     roots: aws.roots,
     mayDial,
     poolSize: config['pool-size'],

@@ -8,6 +8,7 @@ import { converge, type Outcome } from '../reconcile/kernel/converge.ts';
 import { preview } from '../reconcile/kernel/preview.ts';
 import { standingOf } from '../reconcile/standing.ts';
 import type { RolePolicies, World } from '../reconcile/world.ts';
+import { accountOf } from '../resources/policy/arn.ts';
 import { inlineHolds, inlineNotEnabled, onlyReleasingInline } from '../resources/policy/inline/inline.ts';
 import type { inlineResource } from '../resources/policy/inline/resource.ts';
 import type { Tags } from '../resources/policy/names.ts';
@@ -65,7 +66,7 @@ export function createRolePolicies(options: {
     contributions,
     tags: tagsFor(roleARN),
     contested: detachments.contested(roleARN),
-    resourceIDs: world.resourceIDs(),
+    resourceIDs: world.resourceIDs(accountOf(roleARN)),
     complete: isComplete(),
   });
 

@@ -1,5 +1,6 @@
 // The PostgreSQL servers that IamDatabases lead to: one pool of admin connections for each.
 import type { IamDatabase } from '../api/objects.ts';
+import type { AssumeRole } from '../api/schema.ts';
 import { Failure } from '../reconcile/kernel/failure.ts';
 import { Secret } from '../reconcile/kernel/secret.ts';
 import type { TokenFor } from '../resources/access/access.ts';
@@ -24,7 +25,8 @@ export interface Servers {
 export function servers(options: {
   readonly secrets: Pick<KubeObjects<SecretObject>, 'get'>;
   readonly namespace: string;
-  readonly operatorToken: (of: TokenFor) => Promise<Secret<string>>;
+  /** By the identity by which the operator sees AWS for the database. */
+  readonly operatorToken: (of: TokenFor, as: AssumeRole | undefined) => Promise<Secret<string>>;
   readonly roots: (region: string, partition: string, signal: AbortSignal) => Promise<string>;
   readonly poolSize: number;
   readonly timeScale: number;
@@ -42,7 +44,7 @@ export function servers(options: {
     const { username, authentication, secretRef } = database.spec.admin;
     if (authentication === 'IAM') {
       const { endpoint: host, port, region } = target;
-      return await options.operatorToken({ host, port, region, username });
+      return await options.operatorToken({ host, port, region, username }, database.spec.assumeRole);
     }
     const name = secretRef?.name ?? '';
     const signal = AbortSignal.timeout(10_000);
@@ -67,9 +69,10 @@ export function servers(options: {
   return {
     open: (database, target) => {
       const { name } = database.metadata;
-      const { admin, connectTo } = database.spec;
+      const { admin, assumeRole, connectTo } = database.spec;
       const { endpoint: host, port, region, partition, serverResourceID } = target;
-      const identity = JSON.stringify([host, port, region, partition, serverResourceID, admin, connectTo]);
+      const where = [host, port, region, partition, serverResourceID];
+      const identity = JSON.stringify([...where, admin, connectTo, assumeRole]);
       const found = open.get(name);
       if (found?.identity === identity) return found.server;
       close(name);

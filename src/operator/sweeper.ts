@@ -1,12 +1,15 @@
 // Looks at what is shared even where no user asks any more: policies and trust bundles that were left behind.
 import { labels } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
+import { asFailure } from '../reconcile/kernel/failure.ts';
 import { trustBundleName } from '../reconcile/names.ts';
 import type { NextLook } from '../reconcile/next-look.ts';
 import { whenSomethingHappens } from '../reconcile/next-look.ts';
 import type { World } from '../reconcile/world.ts';
+import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import type { AwsSystems } from './aws.ts';
 import type { Caches } from './caches.ts';
+import { identitiesOf } from './identities.ts';
 import { usersByRole } from './users-by-role.ts';
 
 const sweepMs = 600_000;
@@ -15,9 +18,12 @@ const mostRetries = 6;
 
 /** Looking at one that is as it should be costs no request. Keys: `policy <role ARN>`, `bundle <namespace>/<name>`, or `all`: everything of ours that can be found. */
 export function createSweeper(options: {
-  readonly world: Pick<World, 'convergePolicy' | 'convergeBundle' | 'database' | 'serviceAccount'>;
+  readonly world: Pick<
+    World,
+    'convergePolicy' | 'convergeBundle' | 'database' | 'databases' | 'serviceAccount'
+  >;
   readonly caches: Pick<Caches, 'configMaps' | 'users' | 'serviceAccounts'>;
-  readonly aws: Pick<AwsSystems, 'knownPolicies' | 'lookAtQuotas'>;
+  readonly aws: Pick<AwsSystems, 'as'>;
   readonly timeScale: number;
 }): (key: string, signal: AbortSignal) => Promise<NextLook> {
   const { world, caches, aws, timeScale } = options;
@@ -34,8 +40,7 @@ export function createSweeper(options: {
   };
 
   /** Other users of the role or the namespace may be suspended, so that no pass of theirs comes by. */
-  const leftBehind = async (signal: AbortSignal): Promise<readonly string[]> => {
-    const known = await aws.knownPolicies(signal);
+  const leftBehind = (known: readonly KnownPolicy[]): readonly string[] => {
     const roles = known.filter(({ roleARN, usernames }) => {
       const { naming, possible } = usersOf(roleARN);
       const asking = new Set([...naming, ...possible].map(({ spec }) => spec.username));
@@ -72,8 +77,19 @@ export function createSweeper(options: {
       failed.set(key, failures);
       return { afterMs: retryMs * 2 ** (failures - 1) * timeScale };
     }
-    await aws.lookAtQuotas(signal);
-    for (const left of await leftBehind(signal)) await one(left, signal);
+    const identities = identitiesOf(world.databases());
+    const known = await Promise.allSettled(
+      identities.map(async (identity) => {
+        const account = aws.as(identity);
+        await account.lookAtQuotas(signal);
+        return await account.knownPolicies(signal);
+      }),
+    );
+    // One account's trouble is not another's.
+    const found = known.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    for (const left of leftBehind(found)) await one(left, signal);
+    const failure = known.find((answer) => answer.status === 'rejected');
+    if (failure !== undefined) throw asFailure(failure.reason);
     return { afterMs: sweepMs * timeScale };
   };
 }

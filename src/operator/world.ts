@@ -2,6 +2,7 @@
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { annotations, labels } from '../api/names.ts';
 import type { Config } from '../config.ts';
+import { chosen } from '../reconcile/kernel/converge.ts';
 import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
 import type { NamespaceFacts } from '../reconcile/allow.ts';
 import { userARNs } from '../reconcile/user-arns.ts';
@@ -11,9 +12,10 @@ import type { ConfigMaps } from '../reconcile/kernel/config-map.ts';
 import { connectionKind, policyKind } from '../resources/connection/plan.ts';
 import { connectionResource } from '../resources/connection/resource.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
+import type { DesiredInline } from '../resources/policy/inline/inline.ts';
 import { inlineResource } from '../resources/policy/inline/resource.ts';
 import { policyResource } from '../resources/policy/resource.ts';
-import { policyThatAllows } from '../resources/policy/policy.ts';
+import { type DesiredPolicy, policyThatAllows } from '../resources/policy/policy.ts';
 import { readMark, rehearse, roleResource, whyKept, whyLeftAlone } from '../resources/role/resource.ts';
 import { resolveTarget } from '../resources/target/resource.ts';
 import { trustBundleResource } from '../resources/trust-bundle/resource.ts';
@@ -22,11 +24,13 @@ import { publicRoots } from '../systems/trust-store/public-roots.ts';
 import type { AccessVerdict } from '../resources/access/verdict.ts';
 import type { AwsSystems } from './aws.ts';
 import type { Caches, NamespaceObject } from './caches.ts';
+import { identitiesOf, identityFor } from './identities.ts';
 import { createLoginPace } from './login-pace.ts';
 import { emptyKnowledge, isNews } from './knowledge.ts';
 import type { Servers } from './servers.ts';
 import { serviceAccountView } from './service-accounts.ts';
 import { sharedPasses } from './shared-passes.ts';
+import { usersByRole } from './users-by-role.ts';
 
 export function createWorld(options: {
   readonly config: Config;
@@ -49,18 +53,34 @@ export function createWorld(options: {
   const known = emptyKnowledge();
   const now = () => Date.now();
   const pace = createLoginPace(config['proofs-per-second'], systemClock);
-  const policy = policyResource(aws.iam);
-  const inline = config['inline-policies'] ? inlineResource(aws.iam) : undefined;
+  const view = {
+    databases: () => caches.databases.list(),
+    stateOf: (database: string) => known.states.get(database),
+  };
+  const usersOf = usersByRole(
+    caches.users,
+    caches.serviceAccounts,
+    serviceAccountView(caches.serviceAccounts),
+  );
+  /** IAM as the database of an IAM role's users sees it. */
+  const iamOf = (roleARN: string) => {
+    const naming = new Set(usersOf(roleARN).naming.map(({ spec }) => spec.databaseRef.name));
+    return aws.as(identityFor(roleARN, naming, view)).iam;
+  };
+  const policy = chosen(({ roleARN }: DesiredPolicy) => policyResource(iamOf(roleARN)));
+  const inline = config['inline-policies']
+    ? chosen(({ roleARN }: DesiredInline) => inlineResource(iamOf(roleARN)))
+    : undefined;
   const trustBundle = trustBundleResource({ configMaps, now });
 
   const seen = {
     operatorID,
     // One account may serve several clusters, and a rebuilt one does not know its objects yet.
     scope: () => `cluster ${caches.namespaces.get('kube-system')?.metadata.uid ?? 'unknown'}`,
-    resourceIDs: () =>
+    resourceIDs: (account: string) =>
       new Set(
         [...known.states.values()].flatMap(({ target }) =>
-          target instanceof Failure ? [] : target.resourceIDs,
+          target instanceof Failure || target.accountID !== account ? [] : target.resourceIDs,
         ),
       ),
     disowned: known.disowned,
@@ -68,8 +88,7 @@ export function createWorld(options: {
     losses: known.losses,
     now,
     database: (name: string) => caches.databases.get(name),
-    databases: () => caches.databases.list(),
-    stateOf: (database: string) => known.states.get(database),
+    ...view,
     namespace: (name: string) => factsOf(caches.namespaces.get(name)),
     usersNamed: (username: string) => caches.users.byIndex('username', username),
     usersOf: (database: string) => caches.users.byIndex('database', database),
@@ -120,7 +139,8 @@ export function createWorld(options: {
       if (isNews(before, state)) options.wakeUsers(database);
     },
     open: (database: IamDatabase, target) => servers.open(database, target),
-    resolve: async (spec, signal) => await resolveTarget(aws.directory, spec.target, signal),
+    resolve: async ({ target, assumeRole }, signal) =>
+      await resolveTarget(aws.as(assumeRole).directory, target, signal),
     rehearse: async (server, signal) => await rehearse(server, operatorID, signal),
     readMark: async (database, serverResourceID, username, signal) => {
       const server = known.states.get(database)?.server;
@@ -148,7 +168,14 @@ export function createWorld(options: {
       const { username } = user.spec;
       const holds = ({ arns, usernames }: KnownPolicy) =>
         own === undefined ? usernames.includes(username) : own.some((arn) => arns.includes(arn));
-      return (await aws.knownPolicies(signal)).filter(holds).map(({ roleARN }) => roleARN);
+      const database = caches.databases.get(user.spec.databaseRef.name);
+      // One that is gone no longer tells where it was.
+      const identities = database === undefined ? identitiesOf(view.databases()) : [database.spec.assumeRole];
+      const all = await Promise.all(identities.map((identity) => aws.as(identity).knownPolicies(signal)));
+      return all
+        .flat()
+        .filter(holds)
+        .map(({ roleARN }) => roleARN);
     },
     ended: ({ metadata }) => {
       // Unless the cache heard of its end before we did.
@@ -166,14 +193,14 @@ export function createWorld(options: {
       known.losses.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
-    roleDocuments: async (roleARN, signal) => await aws.iam.roleDocuments(roleARN, signal),
+    roleDocuments: async (roleARN, signal) => await iamOf(roleARN).roleDocuments(roleARN, signal),
     connection: connectionResource(configMaps),
     connectionsOf: (user) => ownedBy(user, connectionKind),
     policyDocumentsOf: (user) => ownedBy(user, policyKind),
-    verify: async (wish, signal) => {
+    verify: async (wish, { spec }, signal) => {
       const isTurn = await pace(`${wish.endpoint}:${wish.port}`, signal);
       if (!isTurn) return waitsForTurn;
-      const verdict = await verifyAccess(wish, aws.access, signal);
+      const verdict = await verifyAccess(wish, aws.as(spec.assumeRole).access, signal);
       options.onProof(verdict.reason);
       return verdict;
     },

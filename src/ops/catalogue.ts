@@ -49,13 +49,13 @@ export const catalogue = {
   },
   iamdb_iam_quota_used: {
     type: 'gauge',
-    labels: ['quota'],
-    help: 'What is used of an IAM quota: policies of the account, policies attached to the fullest role of those that were looked at today.',
+    labels: ['account', 'quota'],
+    help: 'What is used of an IAM quota: policies of the account (own, or that of spec.assumeRole), policies attached to the fullest role of those that were looked at today.',
     leaderOnly: true,
   },
   iamdb_iam_quota_limit: {
     type: 'gauge',
-    labels: ['quota'],
+    labels: ['account', 'quota'],
     help: 'That quota itself.',
     leaderOnly: true,
   },

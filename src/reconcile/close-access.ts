@@ -1,6 +1,5 @@
 // How access ends: the role's part, and the part in the policies of its IAM roles.
 import type { ConditionType, Reason } from '../api/conditions.ts';
-import { userFinalizer } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { ObservedPolicies } from '../resources/policy/policy.ts';
 import { endingHeldByBlueGreen, heldByBlueGreen } from './blue-green.ts';
@@ -66,7 +65,7 @@ export async function endRole(
   const held = (failure: Failure) => ({ failure, changed: false });
   if (database === undefined) return held(databaseGone(name));
   if (state === undefined) return held(notLookedAt('database'));
-  if (state.target instanceof Failure) return held(withWayOut(state.target));
+  if (state.target instanceof Failure) return held(state.target);
   if (state.server === undefined) {
     return held(new Failure('unavailable', 'Waiting', 'Waits for DatabaseResolved.'));
   }
@@ -107,15 +106,6 @@ export async function endRole(
 
 const notLookedAt = (what: string) =>
   new Failure('unavailable', 'Progressing', `The ${what} was not looked at yet.`);
-
-/** Whoever waits for a database that will never come back has to know how to stop waiting. */
-const withWayOut = ({ kind, reason, message, cause, retryAfterMs }: Failure) =>
-  new Failure(
-    kind,
-    reason,
-    `${message} The role's end waits for it; if the database is gone for good, delete this object and remove its finalizer ${userFinalizer} by hand.`,
-    { cause, retryAfterMs },
-  );
 
 const databaseGone = (name: string) =>
   new Failure(

@@ -8,6 +8,10 @@ export interface DatabaseState {
   readonly target: ResolvedTarget | Failure;
   /** Why AWS could not be asked lately, while an earlier answer is gone by. */
   readonly unconfirmed?: Failure;
+  /** When AWS said first that there is no such database, of all times in a row. */
+  readonly missingSince?: number;
+  /** It has said so for so long that the database is gone. */
+  readonly isGone?: boolean;
   /** The rehearsal's answer. */
   readonly admin: { readonly serverVersion: string } | Failure;
   /** Connections to the server behind the target, as the admin. */

@@ -2,6 +2,7 @@
 import { databaseFinalizer } from '../api/names.ts';
 import type { IamDatabase } from '../api/objects.ts';
 import type { DatabaseStatus } from '../api/schema.ts';
+import { checkAccount } from '../resources/target/account.ts';
 import { checkAddress } from '../resources/target/address.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
@@ -10,6 +11,7 @@ import { asFailure, Failure } from './kernel/failure.ts';
 import { heldLink } from './lose-permission.ts';
 import { keyOf } from './names.ts';
 import { type NextLook, nextLook, untilShared, whenSomethingHappens } from './next-look.ts';
+import { missingOf } from './orphan.ts';
 import { transitionOf } from './events.ts';
 import { hasBegun } from './standing.ts';
 import {
@@ -44,8 +46,10 @@ export async function reconcileDatabase(name: string, world: World, signal: Abor
 async function look(database: IamDatabase, world: World, signal: AbortSignal): Promise<DatabaseState> {
   const { target, unconfirmed } = await resolve(database, world, signal);
   if (target instanceof Failure) {
+    const before = world.stateOf(database.metadata.name);
     return {
       target,
+      ...missingOf(target, before, world.now(), world.settings.timeScale),
       admin: new Failure('unavailable', 'Waiting', 'Waits for TargetResolved.'),
       server: undefined,
     };
@@ -80,8 +84,10 @@ async function resolve(
 ): Promise<Pick<DatabaseState, 'target' | 'unconfirmed'>> {
   try {
     const target = await world.resolve(database.spec, signal);
-    const dialled = database.spec.connectTo?.host ?? target.endpoint;
-    return { target: checkAddress(dialled, { allowLocal: world.settings.allowLocalAddresses }) ?? target };
+    const { assumeRole, connectTo } = database.spec;
+    const dialled = connectTo?.host ?? target.endpoint;
+    const { allowLocalAddresses: allowLocal } = world.settings;
+    return { target: checkAccount(target, assumeRole) ?? checkAddress(dialled, { allowLocal }) ?? target };
   } catch (thrown) {
     const failure = asFailure(thrown);
     const before = world.stateOf(database.metadata.name)?.target;

@@ -1,5 +1,4 @@
 // The end of an IamDatabaseUser: access ended or left as its deletionPolicy says, then the finalizer released.
-import type { Reason } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { endPolicies, endRole } from './close-access.ts';
 import { type Ending, endingOf } from './ending.ts';
@@ -12,6 +11,7 @@ import { trustBundleName } from './names.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { report } from './report-user.ts';
 import { hasBegun, standingOf } from './standing.ts';
+import { isGivenUp, roleGivenUp, unreachable, withWayOut } from './orphan.ts';
 import { failed, type Link } from './status.ts';
 import type { Event, World } from './world.ts';
 
@@ -20,7 +20,16 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   world.vetted.delete(user.metadata.uid);
   keepPermission(user, world);
   const ending = endingOf(user, standingOf(user, world), world);
-  const roleEnd = async (as: Ending) => (await endRole(user, as, world, signal)).failure;
+  const { name } = user.spec.databaseRef;
+  const [database, state] = [world.database(name), world.stateOf(name)];
+  const time = { now: world.now(), timeScale: world.settings.timeScale };
+  let givenUp = false;
+  const roleEnd = async (as: Ending) => {
+    const { failure } = await endRole(user, as, world, signal);
+    if (failure === undefined || !isGivenUp(user, failure, database, state, time)) return failure;
+    givenUp = true;
+    return undefined;
+  };
   // Dropped last: while a policy still names the role, another one of that name could be entered by the wrong workload.
   const results = await Promise.all([
     roleEnd(ending === 'Delete' ? 'Disable' : ending),
@@ -32,6 +41,7 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   const dropped = ended.length === 0 && ending === 'Delete' ? await roleEnd(ending) : undefined;
   const failures = dropped === undefined ? ended : [dropped];
   if (failures.length === 0) {
+    if (givenUp) world.event(user, roleGivenUp(user, state));
     if (ending === 'Retain') world.event(user, retained(user, modeOf(user, world)));
     await world.userWrites.release(user, signal);
     world.ended(user);
@@ -47,16 +57,10 @@ const retained = ({ spec }: IamDatabaseUser, mode: Mode): Event => ({
 });
 
 /** A finalizer held by a database that cannot be reached holds a namespace too: a person has to know at once. */
-const holding = (failure: Failure): Link => ({
-  ...failed('Ready', failure),
-  ...(unreachable.has(failure.reason) ? { needsPerson: true } : {}),
-});
-const unreachable: ReadonlySet<Reason> = new Set([
-  'DatabaseUnavailable',
-  'DatabaseStopped',
-  'TargetMissing',
-  'AdminLoginRefused',
-]);
+const holding = (failure: Failure): Link =>
+  unreachable.has(failure.reason)
+    ? { ...failed('Ready', withWayOut(failure)), needsPerson: true }
+    : failed('Ready', failure);
 
 async function endTrustBundle(
   user: IamDatabaseUser,

@@ -120,6 +120,7 @@ async function verify(
         propagationMs: propagationMs * world.settings.timeScale,
         loginTimeoutMs: loginTimeoutMs * world.settings.timeScale,
       },
+      database,
       signal,
     );
   } catch (thrown) {

@@ -46,8 +46,8 @@ export interface World extends View {
   readonly operatorID: string;
   /** Whose objects this operator sees: recorded with each policy, so that nobody else's are taken for orphans. */
   scope(): string;
-  /** Resource ids of all databases that are resolved. */
-  resourceIDs(): ReadonlySet<string>;
+  /** Resource ids of all databases of an account that are resolved. */
+  resourceIDs(account: string): ReadonlySet<string>;
   readonly settings: {
     readonly proveAsOperator: boolean;
     /** Namespaces whose ServiceAccounts the operator may have tokens of. */
@@ -132,7 +132,7 @@ export interface World extends View {
   roots(region: string, partition: string, signal: AbortSignal): Promise<string>;
   /** Amazon's public roots, which certificates of RDS Proxies chain to. */
   publicRoots(): string;
-  verify(wish: AccessWish, signal: AbortSignal): Promise<AccessVerdict>;
+  verify(wish: AccessWish, database: IamDatabase, signal: AbortSignal): Promise<AccessVerdict>;
   readonly proofs: Map<string, Proof>;
   /** By uid: what decided about a user at its last pass, to tell an edit from a drift. */
   readonly declared: Map<string, string>;

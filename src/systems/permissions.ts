@@ -96,6 +96,8 @@ export interface PolicyInput {
   readonly regions?: readonly string[];
   /** With --inline-policies. */
   readonly inline?: boolean;
+  /** Exact ARNs of the roles in spec.assumeRole; each has this policy of its own, for its account. */
+  readonly assumeRoles?: readonly string[];
 }
 
 /** The operator's own minimal IAM policy: its path only, its policies only, the roles that opted in only. */
@@ -186,6 +188,16 @@ export function operatorPolicy(input: PolicyInput): {
         Action: ['sts:AssumeRole'],
         Resource: input.principals,
       },
+      ...(input.assumeRoles === undefined || input.assumeRoles.length === 0
+        ? []
+        : [
+            {
+              Sid: 'ReachOtherAccounts',
+              Effect: 'Allow' as const,
+              Action: ['sts:AssumeRole'],
+              Resource: input.assumeRoles,
+            },
+          ]),
       ...(input.admins.length === 0
         ? []
         : [

@@ -1,26 +1,9 @@
-// The strict AWS stand-in: composes IAM, STS and RDS behind one endpoint, with what tests need to set up and look at.
-import type { Action, Caller, ServiceName } from './action.ts';
-import { decide, findPrincipal, refusal } from './authorization.ts';
+// The strict AWS stand-in: accounts behind one endpoint, told apart by who signs, with what tests need to look at.
+import { type Account, type AccountServices, createAccount } from './account.ts';
 import type { Call } from './calls.ts';
 import { createCredentialStore, type Credential, type IssuedCredential } from './credentials.ts';
 import { createFaults, type Faults } from './faults.ts';
-import { createHistory } from './history.ts';
-import { accountSummaryActions } from './iam/account-summary.ts';
-import { administratorAccess, initialState } from './iam/aws-managed.ts';
-import { createFixtures, type IamFixtures } from './iam/fixtures.ts';
-import { policyActions } from './iam/policies.ts';
-import { policyTagActions } from './iam/policy-tags.ts';
-import { rolePolicyActions } from './iam/role-policies.ts';
-import { roleActions } from './iam/roles.ts';
-import type { IamState } from './iam/state.ts';
-import { awsDefaultLimits, type Limits } from './iam/validation.ts';
-import { versionActions } from './iam/versions.ts';
-import type { RequestContext } from './policy-patterns.ts';
-import { rdsActions } from './rds/describe.ts';
-import { createRdsFixtures, createRdsState, type RdsFixtures } from './rds/state.ts';
 import { close, listen } from './server.ts';
-import { type StsAccount, stsActions } from './sts.ts';
-import type { OidcProvider } from './web-identity.ts';
 
 interface AwsOptions {
   readonly region: string;
@@ -41,19 +24,12 @@ interface ConnectQuestion {
   readonly resource: string;
 }
 
-export interface Aws extends IamFixtures {
+/** The first account, and the endpoint that all accounts share. */
+export interface Aws extends Account {
   readonly baseUrl: string;
-  readonly region: string;
-  readonly accountId: string;
-  readonly partition: string;
-  /** A user who may do everything: for set-up, and for behind-the-back changes in tests. */
-  readonly administrator: IssuedCredential;
+  /** One more account of the same partition: nothing of one is seen or allowed in the other. */
+  addAccount(accountId: string): Account;
   readonly faults: Faults;
-  readonly rds: RdsFixtures;
-  /** All of IAM as it stands, propagated or not: for looking at. */
-  iamState(): IamState;
-  /** Quotas; change them in place. */
-  readonly limits: Limits;
   /** How long IAM's reads and the policy evaluation keep seeing the old state. Default 0. */
   propagationDelayMs: number;
   /** The most items in one answer of IAM and RDS. Default 1,000. */
@@ -65,8 +41,6 @@ export interface Aws extends IamFixtures {
   clearCalls(): void;
   /** What the SDKs and the `aws` command read to come here. */
   environment(credential?: IssuedCredential): Readonly<Record<string, string>>;
-  /** Tokens of this issuer are accepted by AssumeRoleWithWebIdentity; again: its keys are exchanged. Gives its ARN. */
-  registerOidcProvider(provider: OidcProvider): string;
   lookupCredential(accessKeyId: string): Credential | undefined;
   /** Every key that exists, those that STS gave included: for looking for them where they must not be. */
   issuedCredentials(): readonly IssuedCredential[];
@@ -78,83 +52,51 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
   const { region, accountId, partition = 'aws' } = options;
   const now = options.now ?? Date.now;
   const settings = { propagationDelayMs: 0, pageSize: 1000 };
-  const limits: Limits = { ...awsDefaultLimits };
   const calls: Call[] = [];
   const faults = createFaults();
-  const providers = new Map<string, OidcProvider>();
-  const history = createHistory(initialState(partition, now()), now, () => settings.propagationDelayMs);
   const credentials = createCredentialStore();
-  const rdsState = createRdsState();
+  const accounts = new Map<string, AccountServices>();
 
-  const account: StsAccount = {
-    partition,
-    accountId,
-    history,
-    limits,
-    credentials,
-    now,
-    pageSize: () => settings.pageSize,
-    oidcProvider: (issuer) => providers.get(issuer),
-    surroundings: (at) => surroundings(now(), at),
+  const addAccount = (id: string): Account => {
+    if (accounts.has(id)) throw new Error(`account ${id} exists already`);
+    const other = (another: string) => accounts.get(another)?.sts;
+    const made = createAccount({ region, accountId: id, partition, now, credentials, settings, other });
+    accounts.set(id, made.services);
+    return made.account;
+  };
+  const first = addAccount(accountId);
+  const accountOf = (arn: string): AccountServices => {
+    const found = accounts.get(arn.split(':')[4] ?? '');
+    if (found === undefined) throw new Error(`the stand-in has no account of ${arn}`);
+    return found;
   };
   const lookupCredential = (accessKeyId: string): Credential | undefined => {
     const credential = credentials.lookup(accessKeyId);
-    return credential !== undefined && stillExists(history.latest(), credential) ? credential : undefined;
-  };
-  const authorizeCall = (
-    caller: Caller,
-    action: Action,
-    parameters: Parameters<Action['run']>[0],
-    at: string,
-  ): void => {
-    for (const ask of action.asks?.(parameters, at) ?? []) {
-      const decision = decide(history.visible(), caller, ask, account.surroundings(at));
-      if (decision.effect === 'deny') throw refusal(caller, ask, decision);
-    }
-  };
-  const actions: Record<ServiceName, Record<string, Action>> = {
-    iam: {
-      ...policyActions(account),
-      ...policyTagActions(account),
-      ...versionActions(account),
-      ...roleActions(account),
-      ...rolePolicyActions(account),
-      ...accountSummaryActions(account),
-    },
-    sts: stsActions(account),
-    rds: rdsActions({ partition, accountId, state: rdsState, pageSize: () => settings.pageSize }),
+    return credential !== undefined && accountOf(credential.principal).knows(credential)
+      ? credential
+      : undefined;
   };
   const { server, port } = await listen({
-    actions,
+    actions: accountOf(first.rootArn).actions,
+    // What is called unsigned names a role, and is of its account; a role that nobody has is refused by any.
+    accountOf: ({ principal }, parameters) =>
+      principal === ''
+        ? (accounts.get(parameters.optional('RoleArn')?.split(':')[4] ?? '') ?? accountOf(first.rootArn))
+        : accountOf(principal),
     faults,
     now,
     lookup: lookupCredential,
-    authorize: authorizeCall,
     record: (call) => calls.push(call),
     unknown: (what) => options.progress?.(`AWS stand-in refused ${what}`),
   });
   const baseUrl = `http://127.0.0.1:${port}`;
   options.progress?.(`AWS stand-in for account ${accountId} in ${region} at ${baseUrl}`);
 
-  const fixtures = createFixtures(account);
-  const administrator = fixtures.createAccessKey(
-    fixtures.createUser({
-      name: 'administrator',
-      attach: [administratorAccess(partition)],
-    }).arn,
-  );
-
   return {
-    ...fixtures,
+    ...first,
     baseUrl,
-    region,
-    accountId,
-    partition,
-    administrator,
+    addAccount,
     faults,
-    rds: createRdsFixtures(rdsState, { region, accountId, partition }),
-    iamState: () => history.latest(),
-    limits,
     get propagationDelayMs() {
       return settings.propagationDelayMs;
     },
@@ -181,39 +123,14 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
       AWS_ENDPOINT_URL_RDS: baseUrl,
       ...(credential === undefined ? {} : keyEnvironment(credential)),
     }),
-    registerOidcProvider: (provider) => {
-      providers.set(provider.issuer, provider);
-      return `arn:${partition}:iam::${accountId}:oidc-provider/${provider.issuer.replace('https://', '')}`;
-    },
     lookupCredential,
     issuedCredentials: () => credentials.all(),
+    // No policy of one account reaches a database of another.
     authorize: ({ principal, sessionPolicy, action, resource }) =>
-      decide(
-        history.visible(),
-        { principal, userId: '', sessionPolicy },
-        { action, resource, described: resource },
-        account.surroundings(region),
-      ).effect === 'allow',
+      principal.split(':')[4] === resource.split(':')[4] &&
+      accountOf(principal).allows({ principal, userId: '', sessionPolicy }, action, resource),
     close: () => close(server),
   };
-}
-
-/** The keys of a deleted user or role are worth nothing, even if one of the same name has been made since. */
-function stillExists(state: IamState, { principal, userId }: Credential): boolean {
-  const found = findPrincipal(state, principal);
-  if (found === undefined) return false;
-  return found.kind === 'root' || found.identity.id === userId.split(':')[0];
-}
-
-/** Keys that hold for every request. Nothing about the network, which `rds-db:connect` does not see either. */
-function surroundings(now: number, region: string): RequestContext {
-  return new Map([
-    ['aws:currenttime', [new Date(now).toISOString()]],
-    ['aws:epochtime', [String(Math.floor(now / 1000))]],
-    // The stand-in plays the part of AWS's endpoints, which are reached by TLS.
-    ['aws:securetransport', ['true']],
-    ...(region === '' ? [] : [['aws:requestedregion', [region]] as const]),
-  ]);
 }
 
 function keyEnvironment(credential: IssuedCredential): Record<string, string> {

@@ -11,12 +11,22 @@ import { errorXml, iamNamespace, type Protocol, protocols, resultXml } from './p
 import { type Parameters, parseForm } from './query.ts';
 import { verifySignature } from './sigv4.ts';
 
+type Actions = Readonly<Record<ServiceName, Readonly<Record<string, Action>>>>;
+
 interface AwsServices {
-  readonly actions: Readonly<Record<ServiceName, Readonly<Record<string, Action>>>>;
+  /** What is understood: the same in every account. */
+  readonly actions: Actions;
+  /** The account that a call is about: the caller's own. */
+  accountOf(
+    caller: Caller,
+    parameters: Parameters,
+  ): {
+    readonly actions: Actions;
+    /** Throws AWS's refusal unless everything that the action asks for is allowed. */
+    authorize(caller: Caller, action: Action, parameters: Parameters, region: string): void;
+  };
   readonly faults: FaultSource;
   lookup(accessKeyId: string): Credential | undefined;
-  /** Throws AWS's refusal unless everything that the action asks for is allowed. */
-  authorize(caller: Caller, action: Action, parameters: Parameters, region: string): void;
   record(call: Call): void;
   /** Told of requests that the stand-in does not understand. */
   unknown(what: string): void;
@@ -89,8 +99,10 @@ async function handle(
     const signed = authenticate(services, request, body, protocol.service, actionName);
     caller = signed.caller;
     checkParameters(action, parameters);
-    services.authorize(caller, action, parameters, signed.region);
-    const result = action.run(parameters, signed);
+    const account = services.accountOf(caller, parameters);
+    const own = account.actions[protocol.service][actionName] ?? action;
+    account.authorize(caller, own, parameters, signed.region);
+    const result = own.run(parameters, signed);
     if (fault?.do === 'break') {
       record(undefined, fault.how);
       breakOff(fault.how, request);

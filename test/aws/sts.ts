@@ -15,6 +15,8 @@ import type { XmlValue } from './xml.ts';
 export interface StsAccount extends IamAccount {
   readonly credentials: CredentialStore;
   oidcProvider(issuer: string): OidcProvider | undefined;
+  /** Another account, or this one. */
+  other(accountId: string): StsAccount | undefined;
   /** Condition keys that hold for any request at this moment. */
   surroundings(region: string): RequestContext;
 }
@@ -53,7 +55,7 @@ export function stsActions(account: StsAccount): Record<string, Action> {
         const wish = sessionWish(parameters);
         const externalId = parameters.optional('ExternalId');
         const role = mayAssume(account, wish, externalId, request);
-        return assumed(issueWished(account, role, wish));
+        return assumed(issueWished(homeOf(account, wish.roleArn), role, wish));
       },
     },
 
@@ -152,7 +154,8 @@ function mayAssume(
   const state = account.history.visible();
   const principal = findPrincipal(state, caller.principal);
   if (principal?.kind === 'root') throw accessDenied('Roles may not be assumed by root accounts.');
-  const role = roleByArn(account, wish.roleArn);
+  const home = homeOf(account, wish.roleArn);
+  const role = roleByArn(home, wish.roleArn);
   const surroundings = account.surroundings(region);
   const trust =
     role === undefined || principal === undefined
@@ -172,7 +175,9 @@ function mayAssume(
   // Within one account a trust policy that names the caller needs no identity policy, but never outweighs a
   // Deny, a boundary or a session policy.
   const permitted =
-    own.effect === 'allow' || (trust === 'caller' && !own.explicit && own.by === 'identity-based policy');
+    own.effect === 'allow' ||
+    // Between two accounts both have to allow it, always.
+    (home === account && trust === 'caller' && !own.explicit && own.by === 'identity-based policy');
   if (role === undefined || trust === 'nobody' || trust === 'denied' || !permitted) {
     throw trust === 'caller' && own.effect === 'deny'
       ? refusal(caller, ask, own)
@@ -193,6 +198,11 @@ function issueWished(account: StsAccount, role: Role, wish: SessionWish): Issued
     throw validationError('The requested DurationSeconds exceeds the MaxSessionDuration set for this role.');
   }
   return issueSession(account, role, wish);
+}
+
+/** The account that a role is of; a role of nobody's account is looked for in this one, and not found. */
+function homeOf(account: StsAccount, roleArn: string): StsAccount {
+  return account.other(roleArn.split(':')[4] ?? '') ?? account;
 }
 
 function roleByArn(account: StsAccount, arn: string): Role | undefined {

@@ -107,6 +107,7 @@ export function aDatabase(
       probe: { policy: 'Periodic', intervalSeconds: 3600 },
       resync: { intervalSeconds: 600 },
       onPermissionLost: { graceSeconds: 300 },
+      orphanOnUnreachable: false,
       mode: 'Enforce',
       suspend: false,
       ...overrides.spec,

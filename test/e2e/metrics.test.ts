@@ -116,8 +116,10 @@ describe('a scrape of an operator that has done its work', () => {
     );
     // One for each kind that is watched, at least.
     expect(is('iamdb_connections_open', { to: 'apiserver' })).toBeGreaterThanOrEqual(5);
-    expect(is('iamdb_iam_quota_limit', { quota: 'policies' })).toBe(stage.aws.limits.policies);
-    expect(is('iamdb_iam_quota_used', { quota: 'policies' })).toBeGreaterThanOrEqual(0);
+    expect(is('iamdb_iam_quota_limit', { account: 'own', quota: 'policies' })).toBe(
+      stage.aws.limits.policies,
+    );
+    expect(is('iamdb_iam_quota_used', { account: 'own', quota: 'policies' })).toBeGreaterThanOrEqual(0);
     expect(is('rest_client_requests_total', { code: '200', method: 'PATCH' })).toBeGreaterThanOrEqual(1);
     expect(is('iamdb_ca_earliest_expiry_timestamp_seconds', { region: stage.aws.region })).toBe(
       Math.min(...stage.bed.trust.current.roots.map(endOf)) / 1000,

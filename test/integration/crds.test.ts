@@ -247,6 +247,7 @@ describe('an IamDatabase', () => {
       probe: { policy: 'Periodic', intervalSeconds: 3600 },
       resync: { intervalSeconds: 600 },
       onPermissionLost: { graceSeconds: 300 },
+      orphanOnUnreachable: false,
       mode: 'Enforce',
       suspend: false,
     });
@@ -311,6 +312,32 @@ describe('an IamDatabase', () => {
       'resourceIDs',
     ],
     ['a host with a path', { target: { type: 'Explicit', explicit: explicit({ host: 'a/b' }) } }, 'host'],
+    [
+      'a role to assume that is a pattern',
+      { assumeRole: { arn: 'arn:aws:iam::111122223333:role/*' } },
+      'spec.assumeRole.arn',
+    ],
+    [
+      'an external id that AWS does not take',
+      { assumeRole: { arn, externalID: 'a b' } },
+      'spec.assumeRole.externalID',
+    ],
+    [
+      'an explicit target in another account than the role to assume',
+      {
+        target: { type: 'Explicit', explicit: explicit({ accountID: '444455556666' }) },
+        assumeRole: { arn },
+      },
+      'target.explicit has to be in the account and partition of assumeRole.arn',
+    ],
+    [
+      'an explicit target in another partition than the role to assume',
+      {
+        target: { type: 'Explicit', explicit: explicit({ partition: 'aws-cn' }) },
+        assumeRole: { arn },
+      },
+      'target.explicit has to be in the account and partition of assumeRole.arn',
+    ],
     ['an admin without a name', { admin: { username: '' } }, 'spec.admin.username'],
     [
       'a Secret without its name',
@@ -402,6 +429,11 @@ describe('an IamDatabase', () => {
       'an admin with a Secret',
       { admin: { username: 'a', authentication: 'Secret', secretRef: { name: 'x' } } },
     ],
+    ['a role to assume', { assumeRole: { arn, externalID: 'one+two=3,@:/-' } }],
+    [
+      'an explicit target in the account of the role to assume',
+      { target: { type: 'Explicit', explicit: explicit() }, assumeRole: { arn } },
+    ],
     ['another address to dial', { connectTo: { host: '10.0.0.1', port: 6432 } }],
   ])('may have %s', async (_what, over) => {
     expect(await objection(databases, databaseSpec(over))).toBe('');
@@ -454,6 +486,21 @@ describe('an IamDatabase', () => {
     await create(databases, 'explicit', databaseSpec({ target: { type: 'Explicit', explicit: explicit() } }));
     const change = { target: { proxies: [{ name: 'orders-proxy' }] } };
     expect(await objectionToChange(databases, 'explicit', change)).toContain('explicit.resourceIDs');
+  });
+
+  it('keeps the account of its role, once it has one, and may change all else of it', async () => {
+    await kube.request({ method: 'DELETE', path: `${databases}/reached` });
+    const reached = (account: string, externalID = 'one') => ({
+      assumeRole: { arn: `arn:aws:iam::${account}:role/iamdb`, externalID },
+    });
+    await create(databases, 'own', databaseSpec());
+    expect(await objectionToChange(databases, 'own', reached('444455556666'))).toBe('');
+    await create(databases, 'reached', databaseSpec(reached('444455556666')));
+    expect(await objectionToChange(databases, 'reached', reached('444455556666', 'two'))).toBe('');
+    expect(await objectionToChange(databases, 'reached', reached('111122223333'))).toContain(
+      'the account of assumeRole.arn is immutable',
+    );
+    expect(await objectionToChange(databases, 'reached', { assumeRole: null })).toContain('assumeRole stays');
   });
 
   it('may change how its admin logs in', async () => {

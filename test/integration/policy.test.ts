@@ -27,7 +27,7 @@ import type {
   PolicyChange,
 } from '../../src/resources/policy/policy.ts';
 import { policyResource } from '../../src/resources/policy/resource.ts';
-import { type IamSettings, type IamSystem, iamSystem } from '../../src/systems/iam/iam.ts';
+import { iamPace, type IamSettings, type IamSystem, iamSystem } from '../../src/systems/iam/iam.ts';
 import { operatorPolicy } from '../../src/systems/permissions.ts';
 import { type Aws, startAws } from '../aws/aws.ts';
 import { clientsFor } from '../aws/clients.ts';
@@ -77,7 +77,7 @@ function start(settings: IamSettings = {}): IamSystem {
   const { accessKeyId, secretAccessKey } = aws.createAccessKey(`arn:aws:iam::${accountId}:user/operator`);
   const system = iamSystem({
     client: { region: aws.region, endpoint: aws.baseUrl, credentials: { accessKeyId, secretAccessKey } },
-    rates: { reads: undefined, writes: undefined },
+    pace: iamPace({ reads: undefined, writes: undefined }),
     ...settings,
     timing: { freshMs: 0, listEveryMs: 0, retryMs: 1, requestTimeoutMs: 2_000, ...settings.timing },
   });

@@ -1,7 +1,7 @@
 // What the policies of a proxy's role say, read over the real SDK from the AWS stand-in under the published rights.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lackingConnect } from '../../src/resources/access/role-rights.ts';
-import { type IamSystem, iamSystem } from '../../src/systems/iam/iam.ts';
+import { iamPace, type IamSystem, iamSystem } from '../../src/systems/iam/iam.ts';
 import { operatorPolicy } from '../../src/systems/permissions.ts';
 import { type Aws, startAws } from '../aws/aws.ts';
 
@@ -33,7 +33,7 @@ beforeEach(async () => {
   const { accessKeyId, secretAccessKey } = aws.createAccessKey(user.arn);
   system = iamSystem({
     client: { region: aws.region, endpoint: aws.baseUrl, credentials: { accessKeyId, secretAccessKey } },
-    rates: { reads: undefined, writes: undefined },
+    pace: iamPace({ reads: undefined, writes: undefined }),
     timing: { lookMs: 0, retryMs: 1, requestTimeoutMs: 2_000 },
   });
 });

@@ -1,5 +1,6 @@
 // What an AWS account holds before the operator comes: its role with exactly the published policy, and workload roles.
 import { operatorPolicy } from '../../src/systems/permissions.ts';
+import type { Account } from '../aws/account.ts';
 import type { Aws } from '../aws/aws.ts';
 
 export const region = 'ap-northeast-2';
@@ -11,7 +12,11 @@ export const operatorRoleARN = `arn:aws:iam::${accountID}:role/iamdb-operator`;
 export function createOperatorRole(
   aws: Aws,
   admins: readonly string[],
-  options: { readonly inline?: boolean; readonly proxyRoles?: readonly string[] } = {},
+  options: {
+    readonly inline?: boolean;
+    readonly proxyRoles?: readonly string[];
+    readonly assumeRoles?: readonly string[];
+  } = {},
 ): string {
   const role = aws.createRole({
     name: 'iamdb-operator',
@@ -33,14 +38,15 @@ export function createOperatorRole(
 
 /** A workload's role; `provable` ones trust the operator to assume them for the proof, and the account's people to try. */
 export function createWorkloadRole(
-  aws: Aws,
+  aws: Account,
   name: string,
-  options: { readonly provable?: boolean } = {},
+  options: { readonly provable?: boolean; readonly operator?: string } = {},
 ): string {
+  const { operator = operatorRoleARN } = options;
   const trustPolicy =
     options.provable === false
       ? trusting('pods.eks.amazonaws.com', 'Service')
-      : trusting([operatorRoleARN, `arn:aws:iam::${accountID}:root`], 'AWS');
+      : trusting([operator, `arn:aws:iam::${aws.accountId}:root`], 'AWS');
   return aws.createRole({ name, trustPolicy }).arn;
 }
 

@@ -16,6 +16,7 @@ import {
   operatorAccount,
   operatorNamespace,
 } from './cluster.ts';
+import { createElsewhere, type Elsewhere, otherAccountID, reachARN } from './elsewhere.ts';
 import { type OperatorProcess, operatorProcess } from './operator-process.ts';
 
 export interface Stage {
@@ -26,6 +27,8 @@ export interface Stage {
   replica(name: string): Promise<Replica>;
   readonly database: Database;
   readonly admin: Admin;
+  /** With the option `elsewhere`. */
+  readonly elsewhere: Elsewhere | undefined;
   /** Of the administrator, for people's own kubectl. */
   readonly kubeconfig: string;
   /** An IamDatabase for the stage's server, open for namespace payments. */
@@ -56,6 +59,8 @@ export interface StageOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** PEM of roots that the operator's Node is to know besides its own. */
   readonly extraRoots?: string;
+  /** A second account with a database of its own, which the operator reaches by assuming a role there. */
+  readonly elsewhere?: boolean;
   readonly progress?: (text: string) => void;
 }
 
@@ -70,13 +75,14 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     const aws = await startAws({ region, accountId: accountID });
     stops.push(() => aws.close());
     const bed = await startBed({
-      postgres: [major],
+      postgres: options.elsewhere === true ? [major, major] : [major],
       region,
+      servers: [{}, { accountId: otherAccountID }],
       aws: authorityOf(aws),
       ...(progress === undefined ? {} : { progress }),
     });
     stops.push(() => bed.stop());
-    const [database] = bed.databases;
+    const [database, second] = bed.databases;
     if (database === undefined) throw new Error('the bed has no database');
 
     const admin =
@@ -88,7 +94,9 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     const operatorRole = createOperatorRole(aws, [adminARN], {
       inline: settings['inline-policies'] === 'true',
       proxyRoles: [`arn:aws:iam::${accountID}:role/*-proxy-role`],
+      assumeRoles: [reachARN],
     });
+    const elsewhere = second === undefined ? undefined : await createElsewhere(aws, second);
     createWorkloadRole(aws, 'payments-checkout');
 
     progress?.('installing CRDs and the operator');
@@ -138,6 +146,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       replica,
       database,
       admin,
+      elsewhere,
       kubeconfig,
       iamDatabase: (changes = {}) => iamDatabase(database, authentication, admin, changes),
       stop,

@@ -133,4 +133,4 @@ const permissionsPage = () =>
   `## In every namespace\n\n${ruleTable(clusterRules)}\n` +
   `## In the operator's own namespace\n\n${ruleTable(namespaceRules)}\n` +
   `## In each namespace of --prove-with-service-accounts-in\n\n${ruleTable(tokenRules)}\n` +
-  '## In AWS\n\nSee [operator-policy.json](operator-policy.json), which is generated with example values; with `--inline-policies` [operator-policy-inline.json](operator-policy-inline.json), and with RDS Proxies whose roles are to be checked [operator-policy-proxies.json](operator-policy-proxies.json).\n';
+  '## In AWS\n\nSee [operator-policy.json](operator-policy.json), which is generated with example values; with `--inline-policies` [operator-policy-inline.json](operator-policy-inline.json); with RDS Proxies whose roles are to be checked [operator-policy-proxies.json](operator-policy-proxies.json); with `spec.assumeRole` of an IamDatabase [operator-policy-assume-role.json](operator-policy-assume-role.json), and the role in the other account has operator-policy.json with the values of that account, and a trust policy that names the operator and the external id.\n';

@@ -23,6 +23,19 @@ export interface Resource<Desired, Observed, Change> {
   ): Promise<Observed | undefined>;
 }
 
+/** A resource of which each wish is another system's matter. */
+export function chosen<Desired, Observed, Change>(
+  choose: (desired: Desired) => Resource<Desired, Observed, Change>,
+): Resource<Desired, Observed, Change> {
+  return {
+    observe: async (desired, signal) => await choose(desired).observe(desired, signal),
+    plan: (desired, observed) => choose(desired).plan(desired, observed),
+    describe: (change, desired) => choose(desired).describe(change, desired),
+    apply: async (changes, desired, observed, signal) =>
+      await choose(desired).apply(changes, desired, observed, signal),
+  };
+}
+
 export type Outcome<Observed, Change> =
   | { readonly result: 'converged'; readonly observed: Observed }
   | { readonly result: 'changed'; readonly observed: Observed; readonly changes: readonly Change[] }

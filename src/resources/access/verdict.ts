@@ -118,17 +118,21 @@ export function provenAsOperator({ as }: ProvenPrincipal): AccessVerdict {
 export function notAssumable(roleARNs: readonly string[], callerARN: string | undefined): AccessVerdict {
   const [first = '', ...others] = roleARNs;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-  const statement = JSON.stringify({
-    Effect: 'Allow',
-    Principal: { AWS: roleOf(callerARN) ?? "<ARN of the operator's role>" },
-    Action: 'sts:AssumeRole',
-  });
   return {
     status: 'Unknown',
     reason: 'NotProven',
-    message: `The operator may not assume ${first}${more}, so nobody has logged in. For a proof add to the role's trust policy: ${statement} and let the operator's own policy allow sts:AssumeRole on it; or set spec.probe.as to Nobody to say that this is meant.`,
+    message: `The operator may not assume ${first}${more}, so nobody has logged in. For a proof add to the role's trust policy: ${assumeStatement(callerARN)} and let the operator's own policy allow sts:AssumeRole on it; or set spec.probe.as to Nobody to say that this is meant.`,
   };
 }
+
+/** What a trust policy has to hold, so that the caller may assume the role. */
+export const assumeStatement = (callerARN: string | undefined, externalID?: string): string =>
+  JSON.stringify({
+    Effect: 'Allow',
+    Principal: { AWS: roleOf(callerARN) ?? "<ARN of the operator's role>" },
+    Action: 'sts:AssumeRole',
+    ...(externalID === undefined ? {} : { Condition: { StringEquals: { 'sts:ExternalId': externalID } } }),
+  });
 
 /** STS refuses the workload's own token, so the workload itself cannot become the role either. */
 export function notTrusted(

@@ -75,6 +75,9 @@ export function parseRoleARN(arn: string): IamRole {
   return { partition, accountID, path, name };
 }
 
+/** The account that an ARN names. */
+export const accountOf = (arn: string): string => arn.split(':')[4] ?? '';
+
 /** Roles that AWS keeps for itself refuse policies: service-linked ones and those of IAM Identity Center. */
 export function isAttachable(role: IamRole): boolean {
   return (

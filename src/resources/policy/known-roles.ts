@@ -1,7 +1,7 @@
 // Which IAM roles have policies of ours, read off the policies themselves: finds what no object asks for any more.
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import { readDocument } from './document.ts';
-import { parseDbUserARN, parseRoleARN } from './arn.ts';
+import { accountOf, parseDbUserARN, parseRoleARN } from './arn.ts';
 import { policyPath, tagKeys } from './names.ts';
 import type { ListedPolicy, PolicyPort } from './port.ts';
 
@@ -33,6 +33,8 @@ async function knownPolicy(
   const roleARN = tags?.[tagKeys.roleARN];
   // A name that no tag can hold stands there as its hash: such a policy is found only through objects that name the role.
   if (roleARN === undefined || !isRole(roleARN)) return undefined;
+  // A policy reaches roles of its own account only; whoever wrote another one there, it was not us.
+  if (accountOf(roleARN) !== accountOf(policy.policyARN)) return undefined;
   const document = await unlessGone(iam.document(policy, signal));
   if (document === undefined) return undefined;
   const { arns } = readDocument(document);

@@ -15,11 +15,8 @@ import { createWrites } from './writes.ts';
 export interface IamSettings {
   /** Region, credentials, endpoint, proxy: whatever the SDK takes. Retries are our own. */
   readonly client?: Omit<IAMClientConfig, 'maxAttempts' | 'retryMode' | 'retryStrategy'>;
-  /** Calls per second that we allow ourselves, for AWS's limits are undocumented and shared; undefined: no limit. */
-  readonly rates?: {
-    readonly reads: BucketSettings | undefined;
-    readonly writes: BucketSettings | undefined;
-  };
+  /** How fast we may call: shared by all who call the same account. */
+  readonly pace?: IamPace;
   readonly timing?: Partial<IamTiming>;
   /** How often a call is sent at most: a read after any passing error, a write only when it was throttled. */
   readonly attempts?: number;
@@ -28,6 +25,21 @@ export interface IamSettings {
   readonly onCall?: (call: SentCall) => void;
   readonly onQuota?: OnQuota;
   readonly clock?: Clock;
+}
+
+export interface IamPace {
+  readonly reads: TokenBucket;
+  readonly writes: TokenBucket;
+}
+
+/** Calls per second that we allow ourselves, for AWS's limits are undocumented and shared; undefined: no limit. */
+export function iamPace(
+  rates: { readonly reads: BucketSettings | undefined; readonly writes: BucketSettings | undefined },
+  clock: Clock = realClock,
+): IamPace {
+  const bucket = (of: BucketSettings | undefined) =>
+    of === undefined ? unlimited : createTokenBucket(of, clock);
+  return { reads: bucket(rates.reads), writes: bucket(rates.writes) };
 }
 
 /** All in milliseconds. */
@@ -61,7 +73,7 @@ export const iamDefaults = {
     connectTimeoutMs: 3_000,
     retryMs: 300,
   },
-} as const satisfies IamSettings;
+} as const;
 
 export interface IamSystem extends PolicyPort, Pick<AccessPorts, 'trustPolicy'>, RoleReader {
   /** Closes the connections. */
@@ -72,9 +84,6 @@ export interface IamSystem extends PolicyPort, Pick<AccessPorts, 'trustPolicy'>,
 export function iamSystem(settings: IamSettings = {}): IamSystem {
   const timing = { ...iamDefaults.timing, ...settings.timing };
   const clock = settings.clock ?? realClock;
-  const rates = settings.rates ?? iamDefaults.rates;
-  const bucket = (of: BucketSettings | undefined): TokenBucket =>
-    of === undefined ? unlimited : createTokenBucket(of, clock);
   const client = new IAMClient({
     requestHandler: { connectionTimeout: timing.connectTimeoutMs },
     ...settings.client,
@@ -94,8 +103,7 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
   );
   const calls = createCalls({
     client,
-    reads: bucket(rates.reads),
-    writes: bucket(rates.writes),
+    ...(settings.pace ?? iamPace(iamDefaults.rates, clock)),
     attempts: settings.attempts ?? iamDefaults.attempts,
     requestTimeoutMs: timing.requestTimeoutMs,
     retryMs: timing.retryMs,
@@ -104,9 +112,10 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
     onCall: settings.onCall ?? (() => {}),
   });
   const memory = createMemory();
-  const pace = bucket(
-    timing.listEveryMs > 0 ? { perSecond: 1_000 / timing.listEveryMs, burst: 2 } : undefined,
-  );
+  const pace =
+    timing.listEveryMs > 0
+      ? createTokenBucket({ perSecond: 1_000 / timing.listEveryMs, burst: 2 }, clock)
+      : unlimited;
   const listings = createListings(calls, pace, timing, clock);
   return {
     policies: (path, namePrefix, signal) => listings.policies(path, namePrefix, signal),

@@ -42,6 +42,7 @@ export interface IamFixtures {
   createRole(
     role: NewPrincipal & { readonly trustPolicy: DocumentLike; readonly maxSessionDuration?: number },
   ): Role;
+  setTrustPolicy(roleName: string, trustPolicy: DocumentLike): void;
   createPolicy(policy: {
     readonly name: string;
     readonly path?: string;
@@ -113,6 +114,12 @@ export function createFixtures(account: StsAccount): IamFixtures {
         );
       });
       return roleOf(history.latest(), wish.name);
+    },
+
+    setTrustPolicy: (roleName, trustPolicy) => {
+      const text = textOf(trustPolicy);
+      parsePolicy(text, 'trust');
+      history.seed((state) => withRole(state, { ...roleOf(state, roleName), trustPolicy: text }));
     },
 
     createPolicy: (wish) => {

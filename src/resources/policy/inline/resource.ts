@@ -24,8 +24,11 @@ export function inlineResource(iam: PolicyPort): Resource<DesiredInline, Observe
       const text = await iam.inline(roleName, name, isWanted ? 'fresh' : 'known', signal);
       const seen = { ...readInline(text), role: undefined };
       const plan = planInline(desired, seen);
-      if (seen.exists || 'refused' in plan || plan.length === 0) return seen;
-      return { ...seen, role: await lookAtRole(iam, desired, signal) };
+      if ('refused' in plan || plan.length === 0) return seen;
+      // Before anything is written: calls name roles only, and a role of that name may be another one, elsewhere.
+      const role = await lookAtRole(iam, desired, signal);
+      if (role.exists === 'unknown' && seen.exists) throw role.failure;
+      return role.exists === false ? { ...readInline(undefined), role } : { ...seen, role };
     },
     plan: planInline,
     describe: describeInline,

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import { aDatabase, aUser, deleted, roleARN } from '../../test/builders/objects.ts';
+import { aWorld, type TestWorld } from '../../test/builders/world.ts';
+import { reconcileDatabase } from './database.ts';
+import { Failure } from './kernel/failure.ts';
+import { reconcileUser } from './user.ts';
+
+const { signal } = new AbortController();
+const key = 'payments/checkout';
+const minute = 60_000;
+const missing = new Failure('missing', 'TargetMissing', 'AWS knows no cluster orders-prod.');
+const notReady = new Failure('unavailable', 'TargetNotReady', 'It is being created.');
+const denied = new Failure('denied', 'AccessDenied', 'No.');
+const misdeclared = new Failure('invalid', 'TargetMissing', 'The field is not filled.');
+const stopped = new Failure('unavailable', 'DatabaseStopped', 'The cluster is stopped.');
+const down = new Failure('unavailable', 'DatabaseUnavailable', 'The database does not answer.');
+
+/** A user that worked and that was deleted this very moment. */
+async function leaving(spec: Partial<ReturnType<typeof aDatabase>['spec']> = {}): Promise<TestWorld> {
+  const world = aWorld();
+  world.put(aDatabase({ spec }), aUser());
+  await reconcileUser(key, world, signal);
+  const user = deleted(world.stored());
+  const deletionTimestamp = new Date(world.time).toISOString();
+  world.put({ ...user, metadata: { ...user.metadata, deletionTimestamp } });
+  world.events.length = 0;
+  return world;
+}
+
+/** What AWS answers about the target, minute by minute; the user is looked at after each. */
+async function answers(world: TestWorld, each: readonly (readonly [minutes: number, answer: Error])[]) {
+  const began = world.time;
+  for (const [minutes, answer] of each) {
+    world.time = began + minutes * minute;
+    world.broken.resolve = answer;
+    await reconcileDatabase('orders', world, signal);
+    if (world.user(key) !== undefined) await reconcileUser(key, world, signal);
+  }
+}
+
+const isGone = (world: TestWorld) => world.user(key) === undefined;
+const reasons = (world: TestWorld) => world.events.map(({ event }) => event.reason);
+
+describe('a database that AWS does not know', () => {
+  it.each<[string, readonly (readonly [number, Error])[], boolean]>([
+    ['once', [[0, missing]], false],
+    [
+      'for a quarter of an hour, but for a minute',
+      [
+        [0, missing],
+        [7, missing],
+        [14, missing],
+      ],
+      false,
+    ],
+    [
+      'for a quarter of an hour',
+      [
+        [0, missing],
+        [7, missing],
+        [15, missing],
+      ],
+      true,
+    ],
+    [
+      'at two looks only, a quarter of an hour apart',
+      [
+        [0, missing],
+        [15, missing],
+      ],
+      true,
+    ],
+    [
+      'but knew in between',
+      [
+        [0, missing],
+        [7, notReady],
+        [8, missing],
+        [15, missing],
+      ],
+      false,
+    ],
+    [
+      'but could not be asked about in between',
+      [
+        [0, missing],
+        [7, denied],
+        [8, missing],
+        [15, missing],
+      ],
+      false,
+    ],
+    [
+      'and could not be asked about in the end',
+      [
+        [0, missing],
+        [14, missing],
+        [16, denied],
+      ],
+      false,
+    ],
+    [
+      'because it was declared wrongly',
+      [
+        [0, misdeclared],
+        [15, misdeclared],
+      ],
+      false,
+    ],
+    [
+      'no, but that is stopped',
+      [
+        [0, stopped],
+        [30, stopped],
+      ],
+      false,
+    ],
+  ])('%s: whether its users may go', async (_, each, isLet) => {
+    const world = await leaving();
+    await answers(world, each);
+    expect(isGone(world)).toBe(isLet);
+  });
+
+  it('lets its users go without a right in IAM, and tells that the role was not looked at', async () => {
+    const world = await leaving();
+    await answers(world, [
+      [0, missing],
+      [15, missing],
+    ]);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    expect(reasons(world)).toContain('RoleGivenUp');
+    expect(world.events.filter(({ event }) => event.reason === 'RoleGivenUp')).toHaveLength(1);
+  });
+
+  it('holds the finalizer until then, says for how long, and the right in IAM is gone already', async () => {
+    const world = await leaving();
+    await answers(world, [[0, missing]]);
+    const found = world.stored().status?.conditions?.find(({ type }) => type === 'Ready');
+    expect(found).toMatchObject({
+      reason: 'TargetMissing',
+      message: expect.stringContaining('15 minutes'),
+    });
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    expect(reasons(world)).not.toContain('RoleGivenUp');
+  });
+
+  it('keeps what its users have who stay', async () => {
+    const world = aWorld();
+    world.put(aDatabase(), aUser());
+    await reconcileUser(key, world, signal);
+    const before = world.policies.allowed(roleARN);
+    await answers(world, [
+      [0, missing],
+      [15, missing],
+      [16, missing],
+    ]);
+    expect(before).toHaveLength(1);
+    expect(world.policies.allowed(roleARN)).toEqual(before);
+  });
+});
+
+describe('a database that cannot be reached', () => {
+  it.each<[string, boolean, number, Error, boolean]>([
+    ['whose users have to wait for it', false, 60, down, false],
+    ['whose users may go, in the first minute', true, 0.9, down, false],
+    ['whose users may go', true, 1, down, true],
+    ['whose users may go, and where something else is wrong', true, 60, denied, false],
+  ])('%s', async (_, orphanOnUnreachable, minutes, failure, isLet) => {
+    const world = await leaving({ orphanOnUnreachable });
+    world.time += minutes * minute;
+    world.roles.broken.observe = failure;
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(isLet);
+    expect(reasons(world).includes('RoleGivenUp')).toBe(isLet);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+  });
+
+  it('that is stopped lets its users go as well, if it may', async () => {
+    const world = await leaving({ orphanOnUnreachable: true });
+    await answers(world, [[2, stopped]]);
+    expect(isGone(world)).toBe(true);
+  });
+
+  it('lets nobody go whose rights in IAM cannot be ended', async () => {
+    const world = await leaving({ orphanOnUnreachable: true });
+    world.time += 60 * minute;
+    world.roles.broken.observe = down;
+    world.policies.broken.set('*', new Failure('throttled', 'Throttled', 'Slow.'));
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(false);
+    expect(reasons(world)).not.toContain('RoleGivenUp');
+  });
+});

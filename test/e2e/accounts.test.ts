@@ -1,0 +1,132 @@
+// Databases of two AWS accounts beside each other: each by its own identity, with its own policies, and none in the other's way.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { operatorRoleARN } from '../stage/account.ts';
+import {
+  databaseElsewhere,
+  elsewhereOf,
+  externalID,
+  otherAccountID,
+  otherCheckoutRole,
+  reachARN,
+  sceneElsewhere,
+} from '../stage/elsewhere.ts';
+import { checkoutRole, quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
+import { type Stage, startStage } from '../stage/stage.ts';
+
+let stage: Stage;
+let here: Scene;
+let there: Scene;
+const own = userManifest();
+const elsewhere = userManifest('elsewhere', {
+  databaseRef: { name: 'orders-elsewhere' },
+  username: 'payments_checkout',
+  principals: [{ roleARN: otherCheckoutRole }],
+});
+
+beforeAll(async () => {
+  stage = await startStage({ elsewhere: true, settings: quickSettings });
+  here = sceneOf(stage);
+  there = sceneElsewhere(stage);
+  await stage.operator.start();
+  await here.apply(stage.iamDatabase());
+  await here.apply(own);
+  await here.untilReady(own);
+});
+afterAll(() => stage.stop());
+
+const arnOf = (account: string, resourceID: string) =>
+  `arn:aws:rds-db:ap-northeast-2:${account}:dbuser:${resourceID}/payments_checkout`;
+const ownARN = () => arnOf('111122223333', stage.database.gate.server.resourceId);
+const otherARN = () => arnOf(otherAccountID, elsewhereOf(stage).database.gate.server.resourceId);
+
+const changeTrust = (condition: object | undefined) => {
+  const role = elsewhereOf(stage).account;
+  role.setTrustPolicy('reach', {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Effect: 'Allow',
+        Principal: { AWS: operatorRoleARN },
+        Action: 'sts:AssumeRole',
+        ...(condition === undefined ? {} : { Condition: condition }),
+      },
+    ],
+  });
+};
+
+describe('a database in another account', () => {
+  const wrong = () =>
+    databaseElsewhere(stage, { spec: { assumeRole: { arn: reachARN, externalID: 'wrong' } } });
+
+  it('is not reached with a wrong external id, and the statement that is missing is told', async () => {
+    await here.apply(wrong());
+    await here.apply(elsewhere);
+    const { message } = await here.untilCondition(wrong(), 'TargetResolved', 'False', 'AssumeRoleRefused');
+    expect(message).toContain(reachARN);
+    expect(message).toContain(
+      `{"Effect":"Allow","Principal":{"AWS":"${operatorRoleARN}"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"wrong"}}}`,
+    );
+    await here.untilCondition(elsewhere, 'DatabaseResolved', 'False', 'AssumeRoleRefused');
+    expect(there.allowedARNs('payments-checkout')).toEqual([]);
+  });
+
+  it('is reached once that statement is there', async () => {
+    changeTrust({ StringEquals: { 'sts:ExternalId': 'wrong' } });
+    await here.untilReady(wrong());
+    await here.untilCondition(elsewhere, 'AccessVerified', 'True', 'Verified');
+    await here.untilReady(elsewhere);
+    expect(there.allowedARNs('payments-checkout')).toEqual([otherARN()]);
+  });
+
+  it('follows another external id', async () => {
+    changeTrust({ StringEquals: { 'sts:ExternalId': externalID } });
+    await here.apply(databaseElsewhere(stage));
+    await here.untilReady(databaseElsewhere(stage));
+    await here.lookAgain(elsewhere);
+    expect(await here.condition(elsewhere, 'Ready')).toMatchObject({ status: 'True' });
+  });
+
+  it('has its own user under the same name, whose role logs in there', async () => {
+    expect(await there.login('payments_checkout', otherCheckoutRole)).toBe('payments_checkout');
+    expect(await here.login('payments_checkout')).toBe('payments_checkout');
+  });
+
+  it('keeps policies in its own account, and the first account keeps its own', () => {
+    expect(there.allowedARNs('payments-checkout')).toEqual([otherARN()]);
+    expect(here.allowedARNs('payments-checkout')).toEqual([ownARN()]);
+  });
+
+  it('admits no principal of the first account, and tells how a workload there gets in', async () => {
+    const stray = userManifest('stray', {
+      databaseRef: { name: 'orders-elsewhere' },
+      principals: [{ roleARN: checkoutRole }],
+    });
+    await here.apply(stray);
+    const { message } = await here.untilCondition(stray, 'Allowed', 'False', 'PrincipalNotAllowed');
+    expect(message).toMatch(/create a role there, let the workload assume it/);
+    await here.delete(stray);
+    await here.untilGone(stray);
+    expect(here.allowedARNs('payments-checkout')).toEqual([ownARN()]);
+    expect(there.allowedARNs('payments-checkout')).toEqual([otherARN()]);
+  });
+
+  it('ends its user there, and nobody here', async () => {
+    await here.delete(elsewhere);
+    await here.untilGone(elsewhere);
+    expect(there.allowedARNs('payments-checkout')).toEqual([]);
+    await expect(there.login('payments_checkout', otherCheckoutRole)).rejects.toThrow(
+      /authentication failed/,
+    );
+    expect(here.allowedARNs('payments-checkout')).toEqual([ownARN()]);
+    expect(await here.login('payments_checkout')).toBe('payments_checkout');
+  });
+
+  it('costs one session an hour, not one a call', () => {
+    const sessions = stage.aws.calls.filter(
+      ({ action, parameters, status }) =>
+        action === 'AssumeRole' && parameters['RoleArn'] === reachARN && status === 200,
+    );
+    // One for each external id that was given.
+    expect(sessions).toHaveLength(2);
+  });
+});
