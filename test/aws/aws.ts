@@ -7,6 +7,7 @@ import { createFaults, type Faults } from './faults.ts';
 import { createHistory } from './history.ts';
 import { accountSummaryActions } from './iam/account-summary.ts';
 import { administratorAccess, initialState } from './iam/aws-managed.ts';
+import { entityPolicyActions } from './iam/entity-policies.ts';
 import { createFixtures, type IamFixtures } from './iam/fixtures.ts';
 import { policyActions } from './iam/policies.ts';
 import { policyTagActions } from './iam/policy-tags.ts';
@@ -119,6 +120,7 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
       ...versionActions(account),
       ...roleActions(account),
       ...rolePolicyActions(account),
+      ...entityPolicyActions(account),
       ...accountSummaryActions(account),
     },
     sts: stsActions(account),
