@@ -17,7 +17,7 @@ import { login } from '../systems/postgres/login.ts';
 import { rdsDirectory } from '../systems/rds/directory.ts';
 import { sts } from '../systems/sts/sts.ts';
 import { operatorTokens, signToken } from '../systems/sts/tokens.ts';
-import { trustStore } from '../systems/trust-store/trust-store.ts';
+import { type RootsCopy, trustStore } from '../systems/trust-store/trust-store.ts';
 
 export interface AwsSystems {
   readonly iam: PolicyPort & RoleReader;
@@ -32,13 +32,15 @@ export interface AwsSystems {
   close(): void;
 }
 
-const dayMs = 86_400_000;
+/** Between two fetches of a trust bundle. */
+export const refreshMs = 86_400_000;
 
 export function awsSystems(options: {
   readonly config: Config;
   readonly operatorID: string;
   readonly mayDial: (address: string) => boolean;
   readonly beforeWrite: () => void;
+  readonly trustCopy: RootsCopy;
   readonly requestToken: AccessPorts['requestToken'];
   readonly metrics: Metrics;
   readonly log: Log;
@@ -79,14 +81,15 @@ export function awsSystems(options: {
     // HTTPS_PROXY and NO_PROXY, as the platform sets them.
     dispatcher: new EnvHttpProxyAgent(),
     baseURL: config['trust-store-url'] === '' ? undefined : config['trust-store-url'],
-    timing: { refreshMs: dayMs * scale, retryMs: 5_000 * scale, timeoutMs: 10_000 },
+    timing: { refreshMs: refreshMs * scale, retryMs: 5_000 * scale, timeoutMs: 10_000 },
     maxBytes: maxBundleBytes,
     now,
     accept: acceptBundle,
-    onFetched: (region, roots) => {
-      const ends = rootsWithin(roots, { region, now: now() }).map(({ notAfter }) => notAfter);
+    copy: options.trustCopy,
+    onRoots: (region, { text, fetchedAt }) => {
+      const ends = rootsWithin(text, { region, now: now() }).map(({ notAfter }) => notAfter);
       metrics.set('iamdb_ca_earliest_expiry_timestamp_seconds', { region }, Math.min(...ends) / 1000);
-      metrics.set('iamdb_ca_bundle_fetched_timestamp_seconds', { region }, now() / 1000);
+      metrics.set('iamdb_ca_bundle_fetched_timestamp_seconds', { region }, fetchedAt / 1000);
     },
     onStale: (region, failure) =>
       log.warn({ region, err: failure }, 'the trust bundle could not be refreshed'),
