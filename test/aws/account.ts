@@ -4,6 +4,7 @@ import { decide, findPrincipal, refusal } from './authorization.ts';
 import type { Credential, CredentialStore, IssuedCredential } from './credentials.ts';
 import { createHistory } from './history.ts';
 import { accountSummaryActions } from './iam/account-summary.ts';
+import { entityPolicyActions } from './iam/entity-policies.ts';
 import { administratorAccess, initialState } from './iam/aws-managed.ts';
 import { createFixtures, type IamFixtures } from './iam/fixtures.ts';
 import { policyActions } from './iam/policies.ts';
@@ -110,6 +111,7 @@ export function createAccount(options: {
           ...versionActions(sts),
           ...roleActions(sts),
           ...rolePolicyActions(sts),
+          ...entityPolicyActions(sts),
           ...accountSummaryActions(sts),
         },
         sts: stsActions(sts),
