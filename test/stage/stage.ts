@@ -21,8 +21,8 @@ export interface Stage {
   readonly bed: Bed;
   readonly aws: Aws;
   readonly operator: Replica;
-  /** One more of the same settings, with credentials of its own; not started. */
-  replica(name: string): Promise<Replica>;
+  /** One more of the same settings, but for those given, with credentials of its own; not started. */
+  replica(name: string, changes?: Readonly<Record<string, string>>): Promise<Replica>;
   readonly database: Database;
   readonly admin: Admin;
   /** Of the administrator, for people's own kubectl. */
@@ -96,7 +96,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
 
     const kubeconfig = `${bed.folder('admin')}/admin.kubeconfig`;
     await bed.kube.kubeconfig(kubeconfig);
-    const replica = async (name: string): Promise<Replica> => {
+    const replica: Stage['replica'] = async (name, changes = {}) => {
       const own = bed.folder(name);
       const operatorConfig = `${own}/operator.kubeconfig`;
       const day = 86_400;
@@ -116,6 +116,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
           'listen-address': '',
           'log-level': 'debug',
           ...settings,
+          ...changes,
         },
       });
       return { ...running, name, credentialID: `JTI=${idOf(token)}` };
