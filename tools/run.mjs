@@ -13,6 +13,7 @@ const commands = {
   test: [['node', 'tools/test.ts']],
   verify: [['node', 'tools/verify.ts']],
   bench: [['node', 'test/bench/bench.ts']],
+  mutation: [['node', 'tools/mutation/mutation.ts']],
 };
 
 const [name = '', ...args] = process.argv.slice(2);
