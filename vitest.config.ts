@@ -13,7 +13,14 @@ export default defineConfig({
       { test: { name: 'bed', include: ['test/bed/**/*.test.ts', 'test/aws/**/*.test.ts'], ...patient } },
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...patient } },
       { test: { name: 'chart', include: ['test/chart/**/*.test.ts'], ...patient } },
-      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...patient } },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          setupFiles: ['test/e2e/reasons-check.ts'],
+          ...patient,
+        },
+      },
     ],
   },
 });

@@ -15,6 +15,7 @@ const commands = {
   'test:cluster': [['node', 'tools/cluster.ts']],
   verify: [['node', 'tools/verify.ts']],
   bench: [['node', 'test/bench/bench.ts']],
+  mutation: [['node', 'tools/mutation/mutation.ts']],
 };
 
 const [name = '', ...args] = process.argv.slice(2);

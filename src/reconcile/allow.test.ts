@@ -161,6 +161,16 @@ describe('an IamDatabaseUser is', () => {
       },
     ],
     ['admitted by the second rule', 'admitted', { allow: [aRule({ usernames: ['other'] }), aRule()] }],
+    [
+      'admitted by one of several patterns for names and for roles',
+      'admitted',
+      { allow: [aRule({ usernames: ['billing_*', 'payments_*'], principals: [otherRole, roleARN] })] },
+    ],
+    [
+      'refused with what is no ARN of a role',
+      'PrincipalNotAllowed',
+      { spec: { principals: [{ roleARN: `arn:aws:iam::${accountID}:user/x` }] } },
+    ],
   ])('%s', (_sentence, expected, input) => {
     expect(verdict(input)).toBe(expected);
   });
@@ -194,6 +204,55 @@ describe('an IamDatabaseUser is', () => {
     expect(message(input)).toContain(expected);
   });
 
+  const many = Array.from({ length: 9 }, (_, i) => `team${i}_*`);
+  it.each<[string, Parameters<typeof judge>[0]]>([
+    ['No rule in spec.allow of IamDatabase orders admits namespace payments.', { allow: [] }],
+    [
+      'User name "rdsadmin" cannot be used: the name is reserved by PostgreSQL or RDS.',
+      { spec: { username: 'rdsadmin' } },
+    ],
+    [
+      'A name in memberOf is empty or longer than 63 bytes, which PostgreSQL would cut.',
+      { spec: { memberOf: [''] } },
+    ],
+    [
+      `"arn:aws:iam::${accountID}:user/x" is not the ARN of an IAM role.`,
+      { spec: { principals: [{ roleARN: `arn:aws:iam::${accountID}:user/x` }] } },
+    ],
+    [
+      `arn:aws:iam::999999999999:role/x is not in the database's account ${accountID}. rds-db:connect works only within one account: create a role there, let the workload assume it (sts:AssumeRole), and name that role.`,
+      { spec: { principals: [{ roleARN: 'arn:aws:iam::999999999999:role/x' }] } },
+    ],
+    [
+      'IamDatabase orders does not allow user name "billing_app" in namespace payments; it allows: payments_*.',
+      { spec: { username: 'billing_app' }, allow: [aRule(), aRule()] },
+    ],
+    [
+      `IamDatabase orders does not allow user name "billing_app" in namespace payments; it allows: ${many.slice(0, 8).join(', ')}.`,
+      { spec: { username: 'billing_app' }, allow: [aRule({ usernames: many })] },
+    ],
+    [
+      'IamDatabase orders does not allow these groups together: a, b; it allows: none.',
+      { spec: { memberOf: ['a', 'b'] } },
+    ],
+    [
+      `IamDatabase orders does not allow these principals: ${otherRole}.`,
+      {
+        spec: { principals: [{ roleARN: otherRole }] },
+        allow: [aRule({ principals: [`${roleARN}-2`, roleARN] })],
+      },
+    ],
+    [
+      `IamDatabase orders does not allow these principals: ${roleARN}, ${otherRole}.`,
+      {
+        spec: { principals: [{ roleARN }, { roleARN: otherRole }] },
+        allow: [aRule(), aRule({ principals: [otherRole] })],
+      },
+    ],
+  ])('told: %s', (expected, input) => {
+    expect(message(input)).toBe(expected);
+  });
+
   it('is not told of the role that is allowed when another is not', () => {
     expect(message({ spec: { principals: [{ roleARN }, { roleARN: otherRole }] } })).not.toContain(roleARN);
   });
@@ -205,6 +264,9 @@ describe('an IamDatabaseUser is', () => {
 
   it('may take over a role that a rule which admits it names, literally', () => {
     expect(judge({ allow: [aRule({ adopt: ['payments_checkout'] })] })).toMatchObject({ mayAdopt: true });
+    expect(judge({ allow: [aRule(), aRule({ adopt: ['payments_checkout'] })] })).toMatchObject({
+      mayAdopt: true,
+    });
     for (const rule of [
       aRule({ adopt: ['payments_*'] }),
       aRule({ usernames: ['x'], adopt: ['payments_checkout'] }),
@@ -222,5 +284,6 @@ describe('an IamDatabaseUser is', () => {
         ],
       }),
     ).toMatchObject({ literallyAllowedGroups: ['pg_monitor'], mayAdopt: false });
+    expect(judge({})).toMatchObject({ literallyAllowedGroups: [] });
   });
 });

@@ -18,6 +18,8 @@ const standings = {
     reservedUsernames: [],
   },
   refused: { state: 'refused', by: 'owner', failure: new Failure('invalid', 'NamespaceNotAllowed', 'No.') },
+  /** By another object that holds the name: nothing that the owner decided. */
+  taken: { state: 'refused', by: 'others', failure: new Failure('conflict', 'Conflict', 'Taken.') },
   unresolved: { state: 'unresolved', failure: new Failure('throttled', 'Throttled', 'Slow.') },
   contested: { state: 'contested', target: aTarget() },
 } satisfies Record<string, Standing>;
@@ -55,6 +57,9 @@ describe('what a user contributes to what it shares', () => {
     ['released when it leaves and is to keep its access', deleted(retaining), 'eligible', false, 'released'],
     ['released though its database cannot be resolved', deleted(retaining), 'unresolved', false, 'released'],
     ['absent when it is not allowed to keep its access', deleted(retaining), 'refused', false, 'absent'],
+    ['released though another object holds its name now', deleted(retaining), 'taken', false, 'released'],
+    ['unknown while another object holds its name', old, 'taken', false, 'unknown'],
+    ['unknown while suspended, though another object holds its name', deleted(old), 'taken', true, 'unknown'],
     ['present while it is only to keep its access later', retaining, 'eligible', false, 'present'],
     ['absent when it leaves and its database is gone', deleted(old), 'unresolved', false, 'absent'],
     ['absent at the second of its expiry', ending('2026-03-01T00:00:00Z'), 'eligible', false, 'absent'],
@@ -94,6 +99,13 @@ describe('what a user contributes to what it shares', () => {
     ['unknown in plan mode of the operator', old, 'eligible', ['Plan'], 'unknown'],
     ['released when it leaves in plan mode', deleted(begun(planned)), 'eligible', ['Enforce'], 'released'],
     ['released when it leaves and the operator plans', deleted(old), 'refused', ['Plan'], 'released'],
+    [
+      'unknown in plan mode of its own, though another holds its name',
+      begun(planned),
+      'taken',
+      ['Enforce'],
+      'unknown',
+    ],
     [
       'absent when it leaves, only it says Plan, and the owner does not allow it any more',
       deleted(begun(planned)),

@@ -13,6 +13,15 @@ const ready = (status: Condition['status'], reason: Reason, observedGeneration =
   },
 ];
 
+const other: Condition = {
+  type: 'RoleReady',
+  status: 'True',
+  reason: 'AsDeclared',
+  message: 'Fine.',
+  observedGeneration: 1,
+  lastTransitionTime: '2026-03-01T00:00:00Z',
+};
+
 describe('an event of Ready', () => {
   it.each<[string, readonly Condition[], readonly Condition[], string | undefined]>([
     ['when it becomes Ready', ready('Unknown', 'Progressing'), ready('True', 'Ready'), 'Normal Ready'],
@@ -28,6 +37,15 @@ describe('an event of Ready', () => {
     ['not when it stays Ready', ready('True', 'Ready'), ready('True', 'Ready'), undefined],
     ['not when it is on the way', ready('True', 'Ready'), ready('Unknown', 'Progressing'), undefined],
     ['not without a Ready', [], [], undefined],
+    ['not of another condition', [], [{ ...other, status: 'False' }], undefined],
+    [
+      'when it fails, wherever Ready stands among the conditions',
+      [other, ...ready('True', 'Ready')],
+      [other, ...ready('False', 'Throttled')],
+      'Warning Throttled',
+    ],
+    ['as meant when it is only planned', ready('True', 'Ready'), ready('False', 'Planned'), 'Normal Planned'],
+    ['as meant when its time is over', ready('True', 'Ready'), ready('False', 'Expired'), 'Normal Expired'],
   ])('%s', (_sentence, before, after, expected) => {
     const event = transitionOf(before, after);
     expect(event && `${event.type} ${event.reason}`).toBe(expected);
@@ -43,6 +61,13 @@ describe('an event of a repair', () => {
     ['not at the first look', changes, [], false],
     ['not when it was not Ready', changes, ready('False', 'Throttled'), false],
     ['not when somebody edited it', changes, ready('True', 'Ready', 0), false],
+    [
+      'when it was Ready, whatever stands before that',
+      changes,
+      [{ ...other, status: 'False' }, ...ready('True', 'Ready')],
+      true,
+    ],
+    ['not when another condition alone was True', changes, [other, ...ready('False', 'Throttled')], false],
   ])('%s', (_sentence, done, before, expected) => {
     expect(repairOf('RoleReady', done, before, 1) !== undefined).toBe(expected);
   });

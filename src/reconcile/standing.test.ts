@@ -4,7 +4,7 @@ import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { Marked } from './claim.ts';
 import type { DatabaseState } from './database-state.ts';
 import { Failure } from './kernel/failure.ts';
-import { contestedServer, standingOf, type View } from './standing.ts';
+import { contestedServer, isDisallowed, standingOf, type View } from './standing.ts';
 
 const resolved: DatabaseState = {
   target: aTarget(),
@@ -127,6 +127,77 @@ describe('a user stands', () => {
   });
 });
 
+describe('a refusal or an open question', () => {
+  const standing = (user: IamDatabaseUser, input: Parameters<typeof aView>[0] = {}) =>
+    standingOf(user, aView({ users: [user], ...input }));
+
+  it.each<[string, IamDatabaseUser, Parameters<typeof aView>[0], string, string]>([
+    [
+      'names the IamDatabase that is missing',
+      aUser(),
+      { databases: [] },
+      'missing',
+      'There is no IamDatabase named orders.',
+    ],
+    [
+      'is a step on the way before the database was looked at',
+      aUser(),
+      { states: {} },
+      'unavailable',
+      'The database was not looked at yet.',
+    ],
+    [
+      'is a step on the way before the namespace was',
+      aUser(),
+      { namespaces: [] },
+      'unavailable',
+      'The namespace was not looked at yet.',
+    ],
+    [
+      'says that a database which is being deleted admits nobody new',
+      aUser(),
+      { databases: [deleted(aDatabase())] },
+      'unavailable',
+      'IamDatabase orders is being deleted and admits nobody new.',
+    ],
+    [
+      "names the operator's admin",
+      aUser({ spec: { username: 'payments_admin' } }),
+      { databases: [aDatabase({ spec: { admin: { username: 'payments_admin', authentication: 'IAM' } } })] },
+      'invalid',
+      'User name "payments_admin" is the operator\'s admin on this server.',
+    ],
+    [
+      'names the further database that nobody admits it to',
+      aUser({ spec: { connectDatabases: ['orders', 'reports'] } }),
+      {},
+      'invalid',
+      'connectDatabases names "reports", and no IamDatabase of this server with that spec.database admits this object.',
+    ],
+  ])('%s', (_sentence, user, input, kind, message) => {
+    expect(standing(user, input)).toMatchObject({ failure: { kind, message } });
+  });
+
+  it("is the owner's only where it is surely the owner who does not allow it", () => {
+    const by = (user: IamDatabaseUser, input: Parameters<typeof aView>[0]) => {
+      const judged = standing(user, input);
+      return judged.state === 'refused' ? judged.by : judged.state;
+    };
+    const reports = aUser({ spec: { connectDatabases: ['reports'] } });
+    const admin = aDatabase({ spec: { admin: { username: 'payments_checkout', authentication: 'IAM' } } });
+    expect(by(aUser(), { databases: [aDatabase({ spec: { allow: [] } })] })).toBe('owner');
+    expect(by(reports, {})).toBe('owner');
+    expect(by(reports, { databases: [aDatabase(), aDatabase({ metadata: { name: 'unseen' } })] })).toBe(
+      'others',
+    );
+    expect(by(aUser(), { databases: [admin] })).toBe('others');
+    expect(isDisallowed(aUser(), aView({ databases: [aDatabase({ spec: { allow: [] } })] }))).toBe(true);
+    expect(isDisallowed(aUser(), aView({ databases: [admin] }))).toBe(false);
+    expect(isDisallowed(aUser(), aView({ databases: [] }))).toBe(false);
+    expect(isDisallowed(aUser(), aView({}))).toBe(false);
+  });
+});
+
 const at = (name: string, day: number) =>
   aUser({
     metadata: { name, creationTimestamp: `2026-01-0${day}T00:00:00Z` },
@@ -198,9 +269,31 @@ describe('maxUsers', () => {
     expect(stand(user, input)).toBe(expected);
   });
 
+  it('counts, beside who has begun, only who is older, and never itself', () => {
+    const waits = { ...allowing(1), users: [first, second, third] };
+    expect(
+      [first, second, third].map((one) =>
+        stand(one, { ...waits, users: waits.users.filter((other) => other !== one) }),
+      ),
+    ).toEqual(['eligible', 'refused: TooManyUsers', 'refused: TooManyUsers']);
+  });
+
+  it('counts no users of another database of the same rules', () => {
+    const elsewhere = { ...first, spec: { ...first.spec, databaseRef: { name: 'other' } } };
+    expect(stand(second, { ...allowing(1), users: [elsewhere] })).toBe('eligible');
+  });
+
   it('says how many there may be', () => {
     const standing = standingOf(second, aView({ ...allowing(1), users: [first, second] }));
-    expect(standing).toMatchObject({ failure: { message: expect.stringContaining('maxUsers 1') } });
+    expect(standing).toMatchObject({
+      by: 'owner',
+      failure: {
+        kind: 'invalid',
+        message: 'Each rule of IamDatabase orders that admits this object is full (maxUsers 1).',
+      },
+    });
+    const two = standingOf(third, aView({ ...allowing(1, 1), users: [first, second, third] }));
+    expect(two).toMatchObject({ failure: { message: expect.stringContaining('maxUsers 1 and 1') } });
   });
 });
 
@@ -304,5 +397,6 @@ describe('where another object asks for the same user name', () => {
     expect(contestedServer(aUser(), aView({ users }))).toBe('cluster-ABC');
     expect(contestedServer(aUser(), aView({ users, mark: named }))).toBe('cluster-ABC');
     expect(contestedServer(aUser(), aView({ users: [aUser()] }))).toBeUndefined();
+    expect(contestedServer(aUser(), aView({ users, databases: [] }))).toBeUndefined();
   });
 });

@@ -172,6 +172,23 @@ describe('an object that keeps failing', () => {
     expect(short(conditionsOf(links, 1, passing, at(21)), 'Reconciling')).not.toBe('-');
   });
 
+  it('has its ten minutes from Ready, wherever that stands among its conditions', () => {
+    const fresh = {
+      ...first[0],
+      type: 'RoleReady',
+      lastTransitionTime: rfc3339(begin + 20 * 60_000),
+    } as Condition;
+    expect(short(conditionsOf(links, 1, [fresh, ...first], at(11)), 'Reconciling')).toBe('-');
+    expect(short(conditionsOf(links, 1, [fresh], at(11)), 'Reconciling')).not.toBe('-');
+  });
+
+  it('has none of them where it is not failing but on the way, however long', () => {
+    const onTheWay = [waiting('RoleReady', 'Allowed')];
+    const since = conditionsOf(onTheWay, 1, [], at(0));
+    expect(short(conditionsOf(onTheWay, 1, since, at(60)), 'Reconciling')).toBe('True Waiting');
+    expect(of(since, 'RoleReady')?.message).toBe('Waits for Allowed.');
+  });
+
   it('has its ten minutes scaled with all other timers', () => {
     const scaled = { now: begin + 7_000, timeScale: 0.01 };
     expect(short(conditionsOf(links, 1, first, scaled), 'Reconciling')).toBe('-');
@@ -223,6 +240,13 @@ describe('a status', () => {
     expect(types).toEqual([...new Set(types)]);
   });
 
+  it('leaves a message of just the length that fits as it is', () => {
+    const fits = 'x'.repeat(1_024);
+    expect(
+      of(conditionsOf([good('RoleReady', 'AsDeclared', fits)], 1, [], at(0)), 'RoleReady')?.message,
+    ).toBe(fits);
+  });
+
   it('clips a message without leaving half a character', () => {
     const long = `${'x'.repeat(1_020)}${'😀'.repeat(50)}`;
     const clipped = of(conditionsOf([good('RoleReady', 'AsDeclared', long)], 1, [], at(0)), 'RoleReady');
@@ -237,6 +261,13 @@ describe('a status', () => {
     ['the order of a list matters', { a: [1, 2] }, { a: [2, 1] }, false],
     ['another value is another', { a: 1 }, { a: 2 }, false],
     ['none is not an empty one', undefined, {}, false],
+    ['nothing is a value', { a: null }, { a: {} }, false],
+    [
+      'key order matters nowhere, in lists either',
+      { x: [{ a: 1, b: 2, c: 3 }] },
+      { x: [{ c: 3, a: 1, b: 2 }] },
+      true,
+    ],
   ])('compares by what it says: %s', (_sentence, a, b, expected) => {
     expect(sameStatus(a, b)).toBe(expected);
   });
@@ -281,6 +312,22 @@ describe('a suspended object', () => {
   it('that was Ready is Ready still', () => {
     const ready = conditionsOf([fine], 1, [], at(0));
     expect(kstatus(suspended({ conditions: ready }).conditions)).toBe('True Suspended | - | -');
+  });
+
+  it('that was in progress or failed for good is neither any more, and has each condition once', () => {
+    for (const kind of ['unavailable', 'invalid'] as const) {
+      const found = [{ ...fine, type: 'AdminReady' as const }, trouble(kind)];
+      const { conditions } = suspended({ conditions: [...conditionsOf(found, 1, [], at(0))].toReversed() });
+      expect(conditions.map(({ type }) => type).toSorted()).toEqual(['AdminReady', 'Ready', 'RoleReady']);
+      expect(kstatus(conditions)).toBe('False Suspended | - | -');
+    }
+  });
+
+  it('says by which setting, and of the deletion only when there is one', () => {
+    expect(of(suspended().conditions, 'Ready')?.message).toBe(
+      'spec.suspend is true; nothing is looked at or changed.',
+    );
+    expect(suspended().conditions).toHaveLength(1);
   });
 
   it('that was never looked at is Unknown', () => {

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isPure } from '../../tools/pure-files.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
@@ -95,17 +96,7 @@ describe('imports point inwards', () => {
 });
 
 describe('pure files', () => {
-  const impure =
-    /(^|\/)(resource|access|rehearsal|transaction|end-sessions|reassign|known-roles|port|server)\.ts$/;
-  const pure = [
-    ...inside('src/api/'),
-    ...inside('src/resources/').filter(({ file }) => !impure.test(file)),
-    ...sources.filter(({ file }) =>
-      /^src\/reconcile\/(allow|claim|contributions|ending|events|expiry|glob|loss|mode|names|next-look|owner|standing|status|suspension)\.ts$/.test(
-        file,
-      ),
-    ),
-  ];
+  const pure = sources.filter(({ file }) => isPure(file));
 
   it('are not async', () => {
     expect(pure.length).toBeGreaterThan(20);

@@ -25,6 +25,7 @@ const errors = {
   EntityTemporarilyUnmodifiable: [409, 'The entity is temporarily unmodifiable. Try again later.'],
   EntityAlreadyExists: [409, 'The entity already exists.'],
   NoSuchEntity: [404, 'The entity cannot be found.'],
+  InvalidInput: [400, 'The request was rejected because an invalid or out-of-range value was supplied.'],
   DeleteConflict: [409, 'Cannot delete the entity because others depend on it.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 

@@ -1,15 +1,13 @@
 // npm run bench: what one user, a hundred users and a restart cost, counted on real parts; prints each with its target.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import type { IamDatabaseUser } from '../../src/api/objects.ts';
-import { readAudit, writesOf } from '../bed/audit.ts';
+import { statSync } from 'node:fs';
 import { accountID, createWorkloadRole } from '../stage/account.ts';
 import { operatorBundle } from '../stage/bundle.ts';
-import { operatorAccount, operatorNamespace } from '../stage/cluster.ts';
 import { type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
+import { measureAtSize } from './at-size.ts';
+import { countStatements, isProven, kubeWrites, print, roundTrips, untilAll } from './counts.ts';
 
 const count = 100;
 const names = Array.from({ length: count }, (_, i) => `user-${i}`);
@@ -101,71 +99,36 @@ async function measureRestart(stage: Stage, scene: Scene) {
 const manifestOf = (name: string) =>
   userManifest(name, { principals: [{ roleARN: `arn:aws:iam::${accountID}:role/payments-${name}` }] });
 
-const isProven = ({ status }: IamDatabaseUser) =>
-  ['Ready', 'AccessVerified'].every((type) =>
-    status?.conditions?.some((condition) => condition.type === type && condition.status === 'True'),
-  );
-
-async function untilAll(stage: Stage, holds: (users: readonly IamDatabaseUser[]) => boolean): Promise<void> {
-  const path = '/apis/iamdb.dev/v1alpha1/namespaces/payments/iamdatabaseusers';
-  await until(
-    'all users',
-    async () =>
-      holds(
-        (await stage.bed.kube.request<{ readonly items: readonly IamDatabaseUser[] }>({ path })).body.items,
-      ),
-    { withinMs: 120_000, everyMs: 50 },
-  );
-}
-
-/** Events and the lease apart. */
-async function kubeWrites({ bed }: Stage) {
-  const account = `system:serviceaccount:${operatorNamespace}:${operatorAccount}`;
-  return writesOf(account, await readAudit(bed.kube.auditLogFile)).filter(
-    ({ objectRef }) => objectRef?.resource !== 'events' && objectRef?.resource !== 'leases',
-  );
-}
-
-/** Each simple query is one round trip and one entry in the server's log. */
-async function countStatements({ database: { postgres } }: Stage): Promise<() => readonly string[]> {
-  await postgres.sql(`ALTER SYSTEM SET log_statement = 'all'`);
-  await postgres.sql(`ALTER SYSTEM SET log_line_prefix = '@%u@'`);
-  await postgres.sql('SELECT pg_reload_conf()');
-  const [row] = await postgres.sql<{ readonly data_directory: string }>('SHOW data_directory');
-  const file = join(dirname(row?.data_directory ?? ''), 'postgres.log');
-  return () => readFileSync(file, 'utf8').split('@iamdb_admin@LOG:  statement: ').slice(1);
-}
-
-function roundTrips(statements: readonly string[]) {
-  const observations = statements.filter((text) => text.startsWith('EXECUTE iamdb_roles')).length;
-  return { observations, own: statements.length - observations };
-}
-
 function resident(pid: number | undefined): number {
   const { stdout } = spawnSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' });
   return Number(stdout) / 1024;
 }
 
-function print(rows: readonly (readonly [what: string, figure: string, target: string])[]): void {
-  const width = Math.max(...rows.map(([what]) => what.length));
-  for (const [what, figure, target] of rows) {
-    console.log(
-      `${what.padEnd(width)}  ${figure.padStart(10)}${target === '' ? '' : `  (at most ${target})`}`,
-    );
+const parts = {
+  costs: { run: measure, settings: { 'log-level': 'info' } },
+  // Passes are counted in its log.
+  size: { run: measureAtSize, settings: { 'log-level': 'debug' } },
+};
+
+/** A stage of its own for each part. */
+async function onStage({ run, settings }: (typeof parts)[keyof typeof parts]): Promise<void> {
+  const stage = await startStage({
+    settings: {
+      'proofs-per-second': '0',
+      'iam-writes-per-second': '0',
+      'iam-reads-per-second': '0',
+      ...settings,
+    },
+    progress: (text) => console.error(`  ${text}`),
+  });
+  try {
+    await run(stage, sceneOf(stage));
+  } finally {
+    await stage.stop();
   }
 }
 
-const stage = await startStage({
-  settings: {
-    'proofs-per-second': '0',
-    'iam-writes-per-second': '0',
-    'iam-reads-per-second': '0',
-    'log-level': 'info',
-  },
-  progress: (text) => console.error(`  ${text}`),
-});
-try {
-  await measure(stage, sceneOf(stage));
-} finally {
-  await stage.stop();
+const [chosen] = process.argv.slice(2);
+for (const [name, part] of Object.entries(parts)) {
+  if (chosen === undefined || chosen === name) await onStage(part);
 }

@@ -31,6 +31,11 @@ async function withPasswordAdmin(username: string): Promise<DatabaseManifest> {
     metadata: { name, namespace: operatorNamespace },
     data: { username: base64(username), password: base64(password) },
   });
+  return databaseOf(username);
+}
+
+function databaseOf(username: string): DatabaseManifest {
+  const name = username.replaceAll('_', '-');
   return stage.iamDatabase({
     name,
     spec: {
@@ -233,6 +238,18 @@ describe('on PostgreSQL 14, where who creates a role is no member of it', () => 
     expect(await openedFor('payments_by_password')).toEqual(nothing);
     expect(await rolesOf()).toEqual(before);
     expect(await scene.loginByPassword('pw_works', password)).toBe('pw_works');
+  });
+
+  it('an admin whose Secret is not there gets AdminSecretMissing with the namespace and keys, and is ready once it is created', async () => {
+    await createPasswordAdmin(stage.database.postgres, 'pw_late', password);
+    const late = databaseOf('pw_late');
+    await scene.apply(late);
+    const { message } = await scene.untilCondition(late, 'AdminReady', 'False', 'AdminSecretMissing');
+    expect(message).toContain(`Secret ${operatorNamespace}/pw-late must hold the keys username (pw_late`);
+    await scene.untilCondition(late, 'Ready', 'False', 'AdminSecretMissing');
+    await withPasswordAdmin('pw_late');
+    await scene.untilCondition(late, 'AdminReady', 'True', 'Rehearsed');
+    await scene.untilReady(late);
   });
 
   it('a user that somebody granted to it is not let in while that would end its password login, and becomes ready once the grant is gone', async () => {

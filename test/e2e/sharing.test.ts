@@ -133,6 +133,7 @@ describe('users who log in as one IAM role', () => {
     await Promise.all([staying, lost].map((user) => scene.delete(user)));
     await Promise.all([staying, lost].map((user) => scene.untilGone(user)));
     await scene.patch(suspended, { spec: { suspend: false } });
+    await untilProven(suspended);
     await scene.delete(suspended);
     await scene.untilGone(suspended);
     expect(await bundle()).toBeDefined();
@@ -317,7 +318,7 @@ const checkout = ({ spec }: UserManifest): string =>
   (spec['principals'] as readonly { readonly roleARN: string }[])[0]?.roleARN ?? '';
 
 describe('a database that is deleted', () => {
-  it('waits for its users, says for whom, and lets nobody in meanwhile', async () => {
+  it('waits for its users, says for whom, and lets nobody in until it is created again', async () => {
     const ledger = database('ledger');
     const users = ['ledger-1', 'ledger-2'].map((name) =>
       userManifest(name, { databaseRef: { name: 'ledger' } }),
@@ -348,5 +349,12 @@ describe('a database that is deleted', () => {
     await scene.untilGone(second);
     await scene.untilGone(ledger);
     expect(await sql(`SELECT 1 FROM pg_roles WHERE rolname LIKE 'payments_ledger%'`)).toEqual([]);
+
+    await scene.apply(ledger);
+    await untilProven(late);
+    await scene.delete(late);
+    await scene.untilGone(late);
+    await scene.delete(ledger);
+    await scene.untilGone(ledger);
   });
 });

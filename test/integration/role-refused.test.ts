@@ -44,8 +44,8 @@ describe.each<PostgresMajor>([14, 16, 17, 18])(
         'MissingGrantOption',
       ],
       ['a database that it has no rights on at all', { connectDatabases: ['sealed'] }, 'MissingGrantOption'],
-      ['the admin as the user', { username: 'iamdb_admin' }, 'NameReserved'],
-      ['the admin of another IamDatabase', { reservedUsernames: ['refused'] }, 'NameReserved'],
+      ['the admin as the user', { username: 'iamdb_admin' }, 'UsernameNotAllowed'],
+      ['the admin of another IamDatabase', { reservedUsernames: ['refused'] }, 'UsernameNotAllowed'],
     ])('is refused with %s, and recovers', async (_, changes, expected) => {
       await sql(`DO $$ BEGIN
       IF to_regrole('reaches') IS NULL THEN

@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import type { Kube } from '../bed/kube.ts';
 import { accountID, region } from './account.ts';
 import { apply, pathOf } from './cluster.ts';
+import { noteCondition, noteGone } from './reasons-seen.ts';
 import type { Stage } from './stage.ts';
 import { until } from './wait.ts';
 
@@ -94,25 +95,34 @@ export function sceneOf(stage: Stage): Scene {
     const { status, body } = await kube.request<T>({ path: pathOf(manifest) });
     return status === 404 ? undefined : body;
   };
-  const condition = async (manifest: Named, type: ConditionType) => {
+  const conditionOf = async (manifest: Named, type: ConditionType) => {
     const object = await read<IamDatabaseUser | IamDatabase>(manifest);
     const found = object?.status?.conditions?.find((one) => one.type === type);
     // What was said of an older generation says nothing about this one.
     return found !== undefined && found.observedGeneration === object?.metadata.generation
-      ? found
+      ? { condition: found, isDeleted: object.metadata.deletionTimestamp !== undefined }
       : undefined;
   };
-  const untilCondition: Scene['untilCondition'] = async (manifest, type, status, reason, withinMs = 20_000) =>
-    await until(
+  const untilCondition: Scene['untilCondition'] = async (
+    manifest,
+    type,
+    status,
+    reason,
+    withinMs = 20_000,
+  ) => {
+    const found = await until(
       `${type}=${status} ${reason ?? ''} of ${manifest.metadata.name}`,
       async () => {
-        const found = await condition(manifest, type);
-        return found?.status === status && (reason === undefined || found.reason === reason)
-          ? found
+        const one = await conditionOf(manifest, type);
+        return one?.condition.status === status && (reason === undefined || one.condition.reason === reason)
+          ? one
           : undefined;
       },
       { withinMs, seen: async () => (await read(manifest))?.status },
     );
+    noteCondition(keyOf(manifest), found.condition, found.isDeleted);
+    return found.condition;
+  };
 
   return {
     apply: (manifest) => apply(kube, manifest as Named),
@@ -123,7 +133,7 @@ export function sceneOf(stage: Stage): Scene {
       await kube.request({ method: 'DELETE', path: pathOf(manifest) });
     },
     read,
-    condition,
+    condition: async (manifest, type) => (await conditionOf(manifest, type))?.condition,
     untilCondition,
     untilReady: async (manifest, withinMs) => {
       await untilCondition(manifest, 'Ready', 'True', undefined, withinMs);
@@ -133,6 +143,7 @@ export function sceneOf(stage: Stage): Scene {
         withinMs,
         seen: () => read(manifest),
       });
+      noteGone(keyOf(manifest));
     },
     events: (reason) => eventsOf(kube, reason),
     untilEvent: async ({ metadata: { name } }, reason, note) => {
@@ -159,6 +170,8 @@ export function sceneOf(stage: Stage): Scene {
     },
   };
 }
+
+const keyOf = ({ kind, metadata: { namespace = '', name } }: Named) => `${kind} ${namespace}/${name}`;
 
 async function eventsOf(kube: Kube, reason: string) {
   const { body } = await kube.request<{

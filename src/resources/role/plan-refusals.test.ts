@@ -30,9 +30,9 @@ describe('a wish that cannot be fulfilled', () => {
   });
 
   it.each<[string, DesiredRole, ModelServer, string]>([
-    ['a reserved name', { ...present, username: 'rds_something' }, server, 'NameReserved'],
-    ['an admin of the server', { ...present, username: 'other_admin' }, server, 'NameReserved'],
-    ['our own admin', { ...present, username: 'iamdb_admin' }, server, 'NameReserved'],
+    ['a reserved name', { ...present, username: 'rds_something' }, server, 'UsernameNotAllowed'],
+    ['an admin of the server', { ...present, username: 'other_admin' }, server, 'UsernameNotAllowed'],
+    ['our own admin', { ...present, username: 'iamdb_admin' }, server, 'UsernameNotAllowed'],
     ['a missing group', { ...present, memberOf: ['writers', 'nobodies'] }, made, 'GroupNotFound'],
     ['a missing database', { ...present, connectDatabases: ['nowhere'] }, made, 'DatabaseNameNotFound'],
     [

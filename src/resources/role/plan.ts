@@ -67,9 +67,9 @@ function judgeAdoption(desired: PresentRole, role: ExistingRole, observed: Obser
 
 function judgeName(desired: PresentRole, observed: ObservedRole): Refused {
   const why = whyNotUsername(desired.username);
-  if (why !== undefined) return refusals.nameReserved(desired.username, why);
+  if (why !== undefined) return refusals.usernameNotAllowed(desired.username, why);
   if (desired.username === observed.admin || desired.reservedUsernames.includes(desired.username)) {
-    return refusals.nameReserved(desired.username, "it is the operator's admin on this server");
+    return refusals.usernameNotAllowed(desired.username, "it is the operator's admin on this server");
   }
   return observed.rdsIamExists ? undefined : refusals.noRdsIam();
 }

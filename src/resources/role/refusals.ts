@@ -30,8 +30,8 @@ const list = (names: readonly string[]) => {
 };
 
 export const refusals = {
-  nameReserved: (username: string, why: string) =>
-    new Failure('invalid', 'NameReserved', `User name "${shown(username)}" cannot be used: ${why}.`),
+  usernameNotAllowed: (username: string, why: string) =>
+    new Failure('invalid', 'UsernameNotAllowed', `User name "${shown(username)}" cannot be used: ${why}.`),
 
   noRdsIam: () =>
     new Failure(
