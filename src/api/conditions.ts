@@ -214,10 +214,6 @@ export const reasons = {
     remedy: 'Wait for the failover to end; the operator connects anew.',
   },
   ...adminReasons,
-  RolesNotAdministrable: {
-    means: 'A role that the admin creates could not be altered or dropped by it.',
-    remedy: 'Give the admin CREATEROLE on this server and no role settings that redirect it.',
-  },
   NameReserved: { means: 'The user name is reserved.', remedy: 'Use another user name.' },
   // trust bundle and connection
   ForeignConfigMap: {

@@ -14,7 +14,13 @@ export const databaseSchema = {
         'A database, who administers it, and who may declare users in it. Belongs to the platform team.',
       type: 'object',
       required: ['target', 'admin'],
-      'x-kubernetes-validations': assumeRoleRules,
+      'x-kubernetes-validations': [
+        ...assumeRoleRules,
+        {
+          rule: "self.admin.authentication != 'ManagedSecret' || self.target.type != 'Explicit'",
+          message: 'admin.authentication ManagedSecret needs a target that RDS is asked about, not Explicit',
+        },
+      ],
       properties: {
         target,
         assumeRole,
@@ -39,9 +45,10 @@ export const databaseSchema = {
           properties: {
             username: { ...postgresName, description: "The admin's role name. Immutable." },
             authentication: {
-              description: 'IAM: by token, no password exists. Secret: by the password in secretRef.',
+              description:
+                'IAM: by token, no password exists. Secret: by the password in secretRef. ManagedSecret: the admin is the master user, by the password that RDS keeps in Secrets Manager.',
               type: 'string',
-              enum: ['IAM', 'Secret'],
+              enum: ['IAM', 'Secret', 'ManagedSecret'],
               default: 'IAM',
             },
             secretRef: {

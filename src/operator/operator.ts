@@ -29,12 +29,13 @@ import { remedyFor } from '../systems/kubernetes/remedy.ts';
 import { kinds } from '../systems/kubernetes/resource.ts';
 import { requestToken } from '../systems/kubernetes/token-request.ts';
 import { connect } from '../systems/kubernetes/transport.ts';
+import { adminPasswords, type SecretObject } from './admin-password.ts';
 import { awsSystems } from './aws.ts';
 import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
 import { configMaps } from './config-maps.ts';
 import { observe } from './observe.ts';
 import { objectWrites } from './object-writes.ts';
-import { type SecretObject, servers } from './servers.ts';
+import { servers } from './servers.ts';
 import { createSweeper } from './sweeper.ts';
 import { wakeUps } from './wake-ups.ts';
 import { createWorld } from './world.ts';
@@ -108,10 +109,13 @@ export async function startOperator(options: {
     metrics,
     log,
   });
-  const databaseServers = servers({
+  const passwords = adminPasswords({
+    as: aws.as,
     secrets: objectsOf<SecretObject>(transport, kinds.secret),
     namespace: config.namespace,
-    operatorToken: async (of, as) => await aws.as(as).operatorToken(of),
+  });
+  const databaseServers = servers({
+    passwords,
     roots: aws.roots,
     mayDial,
     poolSize: config['pool-size'],
@@ -128,6 +132,7 @@ export async function startOperator(options: {
     caches,
     aws,
     servers: databaseServers,
+    adviceOn: passwords.adviceOn,
     configMaps: configMaps(
       objectsOf<ConfigMapObject>(transport, kinds.configMap),
       caches.configMaps,

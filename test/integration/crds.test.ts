@@ -350,6 +350,19 @@ describe('an IamDatabase', () => {
       'secretRef goes with authentication Secret, and only with it',
     ],
     [
+      'the name of a Secret with ManagedSecret',
+      { admin: { username: 'a', authentication: 'ManagedSecret', secretRef: { name: 'x' } } },
+      'secretRef goes with authentication Secret, and only with it',
+    ],
+    [
+      'a managed secret where RDS is not asked',
+      {
+        target: { type: 'Explicit', explicit: explicit() },
+        admin: { username: 'a', authentication: 'ManagedSecret' },
+      },
+      'needs a target that RDS is asked about',
+    ],
+    [
       'a Secret of another namespace',
       { admin: { username: 'a', authentication: 'Secret', secretRef: { name: 'x', namespace: 'y' } } },
       'unknown field "spec.admin.secretRef.namespace"',
@@ -434,6 +447,7 @@ describe('an IamDatabase', () => {
       'an explicit target in the account of the role to assume',
       { target: { type: 'Explicit', explicit: explicit() }, assumeRole: { arn } },
     ],
+    ['an admin whose password RDS keeps', { admin: { username: 'a', authentication: 'ManagedSecret' } }],
     ['another address to dial', { connectTo: { host: '10.0.0.1', port: 6432 } }],
   ])('may have %s', async (_what, over) => {
     expect(await objection(databases, databaseSpec(over))).toBe('');
