@@ -477,6 +477,23 @@ describe('an IamDatabase', () => {
     expect(await objectionToChange(databases, 'kept', { allow: [rule()], suspend: true })).toBe('');
   });
 
+  it('may give its admin another name where the one of before is told, and only that one', async () => {
+    await create(databases, 'rotated', databaseSpec());
+    const renamed = (rotatedFrom: string) => ({ admin: { username: 'iamdb_admin_2', rotatedFrom } });
+    expect(await objectionToChange(databases, 'rotated', renamed('somebody'))).toContain(
+      'admin.username is immutable',
+    );
+    expect(await objectionToChange(databases, 'rotated', renamed('iamdb_admin_2'))).toContain(
+      'admin.username is immutable',
+    );
+    expect(await objectionToChange(databases, 'rotated', renamed('iamdb_admin'))).toBe('');
+    expect(
+      await objectionToChange(databases, 'rotated', { admin: { rotatedFrom: 'iamdb_admin' } }),
+    ).toContain('admin.rotatedFrom is the name of before');
+    // Told beforehand, or long afterwards, it changes nothing.
+    expect(await objectionToChange(databases, 'rotated', { admin: { rotatedFrom: 'older' } })).toBe('');
+  });
+
   it('may get proxies, others, and none', async () => {
     await create(databases, 'proxied', databaseSpec());
     for (const proxies of [[{ name: 'orders-proxy' }], [{ name: 'a-1' }, { name: 'b' }], [], null]) {
