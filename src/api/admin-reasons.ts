@@ -1,9 +1,15 @@
-// The reasons about how the operator's admin gets in; a part of the closed list in conditions.ts.
+// Reasons about the operator's own login and what it may do, a part of the closed list in conditions.ts.
 
 export const adminReasons = {
   AdminLoginRefused: {
     means: "The database refused the admin's login.",
     remedy: 'Check that the admin exists, may log in, and (IAM) that the operator may rds-db:connect as it.',
+  },
+  ManagedSecretUnavailable: {
+    means:
+      'RDS keeps no master password of the target in Secrets Manager, is creating it, or it cannot be read or is that of another user.',
+    remedy:
+      'aws rds modify-db-cluster (or modify-db-instance) --manage-master-user-password, and spec.admin.username as MasterUsername; or authentication IAM.',
   },
   AdminPasswordChanging: {
     means:
@@ -24,5 +30,9 @@ export const adminReasons = {
   AdminRedirected: {
     means: "The admin's session acts as another role than the one that logged in.",
     remedy: 'ALTER ROLE <admin> RESET role;',
+  },
+  RolesNotAdministrable: {
+    means: 'A role that the admin creates could not be altered or dropped by it.',
+    remedy: 'Give the admin CREATEROLE on this server and no role settings that redirect it.',
   },
 } as const;

@@ -214,10 +214,6 @@ export const reasons = {
     remedy: 'Wait for the failover to end; the operator connects anew.',
   },
   ...adminReasons,
-  RolesNotAdministrable: {
-    means: 'A role that the admin creates could not be altered or dropped by it.',
-    remedy: 'Give the admin CREATEROLE on this server and no role settings that redirect it.',
-  },
   // trust bundle and connection
   ForeignConfigMap: {
     means: 'A ConfigMap of that name exists and is not ours.',

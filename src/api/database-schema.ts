@@ -14,7 +14,13 @@ export const databaseSchema = {
         'A database, who administers it, and who may declare users in it. Belongs to the platform team.',
       type: 'object',
       required: ['target', 'admin'],
-      'x-kubernetes-validations': assumeRoleRules,
+      'x-kubernetes-validations': [
+        ...assumeRoleRules,
+        {
+          rule: "self.admin.authentication != 'ManagedSecret' || self.target.type != 'Explicit'",
+          message: 'admin.authentication ManagedSecret needs a target that RDS is asked about, not Explicit',
+        },
+      ],
       properties: {
         target,
         assumeRole,
@@ -37,11 +43,20 @@ export const databaseSchema = {
           type: 'object',
           required: ['username'],
           properties: {
-            username: { ...postgresName, description: "The admin's role name. Immutable." },
+            username: {
+              ...postgresName,
+              description: "The admin's role name. Immutable, but for a rotation: see rotatedFrom.",
+            },
+            rotatedFrom: {
+              ...postgresName,
+              description:
+                'The name that the admin had before: says, together with a new username, that the SQL of kubectl iamdb admin-sql --rotate-from was run, which gives it the new one.',
+            },
             authentication: {
-              description: 'IAM: by token, no password exists. Secret: by the password in secretRef.',
+              description:
+                'IAM: by token, no password exists. Secret: by the password in secretRef. ManagedSecret: the admin is the master user, by the password that RDS keeps in Secrets Manager.',
               type: 'string',
-              enum: ['IAM', 'Secret'],
+              enum: ['IAM', 'Secret', 'ManagedSecret'],
               default: 'IAM',
             },
             secretRef: {
@@ -54,8 +69,13 @@ export const databaseSchema = {
           },
           'x-kubernetes-validations': [
             {
-              rule: 'self.username == oldSelf.username',
-              message: 'admin.username is immutable: the roles it created belong to it',
+              rule: 'self.username == oldSelf.username || (has(self.rotatedFrom) && self.rotatedFrom == oldSelf.username)',
+              message:
+                'admin.username is immutable: the roles it created belong to it. After kubectl iamdb admin-sql --rotate-from name the old one in admin.rotatedFrom',
+            },
+            {
+              rule: '!has(self.rotatedFrom) || self.rotatedFrom != self.username',
+              message: 'admin.rotatedFrom is the name of before, not username itself',
             },
             {
               rule: "has(self.secretRef) == (self.authentication == 'Secret')",

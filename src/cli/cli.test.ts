@@ -141,6 +141,20 @@ describe('operator-policy', () => {
     expect(policy(...account, ...roles)).not.toContain('ProxyRoles');
   });
 
+  it('allows to read the secrets that RDS keeps, and the keys that encrypt them, only where asked', () => {
+    const key = 'arn:aws:kms:eu-central-1:111122223333:key/1234-abcd';
+    const asked = policy(...account, ...roles, '--managed-secrets', '--kms-key', key);
+    const { Statement: statements } = JSON.parse(asked) as {
+      readonly Statement: readonly { readonly Sid: string; readonly Resource: unknown }[];
+    };
+    expect(statements.find(({ Sid }) => Sid === 'ReadMasterSecrets')?.Resource).toEqual([
+      'arn:aws:secretsmanager:eu-central-1:111122223333:secret:rds!*',
+      'arn:aws:secretsmanager:us-east-1:111122223333:secret:rds!*',
+    ]);
+    expect(statements.find(({ Sid }) => Sid === 'DecryptMasterSecrets')?.Resource).toEqual([key]);
+    expect(policy(...account, ...roles)).not.toMatch(/secretsmanager|kms/);
+  });
+
   it.each([
     ['no account', [...roles], "required option '--account <id>'"],
     ['a user as a role', [...account, '--role-arn=arn:aws:iam::111122223333:user/x'], 'ARN of an IAM role'],

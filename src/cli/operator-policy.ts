@@ -11,6 +11,8 @@ interface Options {
   readonly roleArn: readonly string[];
   readonly admin: readonly (readonly [resourceID: string, username: string])[];
   readonly proxyRoleArn: readonly string[];
+  readonly managedSecrets?: boolean;
+  readonly kmsKey: readonly string[];
   readonly inlinePolicies?: boolean;
 }
 
@@ -65,6 +67,18 @@ export function operatorPolicyCommand(print: (text: string) => void): Command {
       each(adminOf),
       [],
     )
+    .option('--managed-secrets', 'admins with authentication ManagedSecret')
+    .option(
+      '--kms-key <arn...>',
+      "keys that encrypt the managed secrets, where these are not AWS's own",
+      each(
+        matching(
+          /^arn:aws[a-z-]{0,13}:kms:[a-z0-9-]+:[0-9]{12}:key\/[A-Za-z0-9-]+$/,
+          'It is the ARN of a KMS key.',
+        ),
+      ),
+      [],
+    )
     .option('--inline-policies', 'the operator runs with --inline-policies')
     .action((options: Options) => print(policyOf(options)));
 }
@@ -82,6 +96,11 @@ function policyOf({ account: accountID, partition, region, roleArn, admin, ...re
       ),
     ),
     regions: region,
+    masterSecrets:
+      rest.managedSecrets === true
+        ? region.map((name) => `arn:${partition}:secretsmanager:${name}:${accountID}:secret:rds!*`)
+        : [],
+    masterKeys: rest.kmsKey,
     proxyRoles: rest.proxyRoleArn,
     inline: rest.inlinePolicies === true,
   });

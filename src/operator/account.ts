@@ -1,5 +1,6 @@
 // AWS as one identity sees it: its clients for each region, its view of IAM, and nothing shared with other identities.
 import { RDSClient } from '@aws-sdk/client-rds';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
 import type { Config } from '../config.ts';
 import { awsMetrics, type Metrics } from '../ops/metrics.ts';
@@ -13,6 +14,7 @@ import { iamDefaults, type IamPace, iamSystem } from '../systems/iam/iam.ts';
 import type { RoleReader } from '../systems/iam/role-documents.ts';
 import { login } from '../systems/postgres/login.ts';
 import { rdsDirectory } from '../systems/rds/directory.ts';
+import { type SecretTexts, secretTexts } from '../systems/secrets-manager/secrets-manager.ts';
 import { assumedRole, type CredentialProvider } from '../systems/sts/assumed-role.ts';
 import { sts } from '../systems/sts/sts.ts';
 import { operatorTokens, signToken } from '../systems/sts/tokens.ts';
@@ -22,6 +24,7 @@ export interface AwsAccount {
   readonly iam: PolicyPort & RoleReader;
   readonly directory: RdsDirectory;
   readonly access: AccessPorts;
+  readonly secretTexts: SecretTexts;
   /** A token of this identity. */
   readonly operatorToken: (of: TokenFor) => Promise<Secret<string>>;
   /** Reads the account's quotas, so that the metrics know of them before one is reached. */
@@ -75,6 +78,9 @@ export function awsAccount(
     return async () => await client.config.credentials();
   };
   const rdsClients = perRegion((region) => new RDSClient({ region, credentials: credentials(region) }));
+  const secretsClients = perRegion(
+    (region) => new SecretsManagerClient({ region, credentials: credentials(region) }),
+  );
 
   // IAM has no regions: its client is in the one that the platform sets, and so are the credentials for it.
   const home = new STSClient({});
@@ -114,6 +120,7 @@ export function awsAccount(
       operatorToken,
       login: async (request) => await login(request, options.mayDial),
     },
+    secretTexts: secretTexts({ clientFor: secretsClients.get, onCall }),
     operatorToken,
     lookAtQuotas: async (signal) => {
       await iam.quotas(signal);
@@ -123,6 +130,7 @@ export function awsAccount(
     callerARN: async (region) => await ports.callerARN(region, AbortSignal.timeout(10_000)),
     close: () => {
       iam.close();
+      secretsClients.close();
       rdsClients.close();
       stsClients.close();
       home.destroy();

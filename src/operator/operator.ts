@@ -29,12 +29,13 @@ import { remedyFor } from '../systems/kubernetes/remedy.ts';
 import { kinds } from '../systems/kubernetes/resource.ts';
 import { requestToken } from '../systems/kubernetes/token-request.ts';
 import { connect } from '../systems/kubernetes/transport.ts';
+import { adminPasswords, type SecretObject } from './admin-password.ts';
 import { awsSystems, refreshMs } from './aws.ts';
 import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
 import { configMaps } from './config-maps.ts';
 import { observe } from './observe.ts';
 import { objectWrites } from './object-writes.ts';
-import { type SecretObject, servers } from './servers.ts';
+import { servers } from './servers.ts';
 import { createSweeper } from './sweeper.ts';
 import { trustCopy } from './trust-copy.ts';
 import { wakeUps } from './wake-ups.ts';
@@ -123,10 +124,13 @@ export async function startOperator(options: {
     metrics,
     log,
   });
-  const databaseServers = servers({
+  const passwords = adminPasswords({
+    as: aws.as,
     secrets: objectsOf<SecretObject>(transport, kinds.secret),
     namespace: config.namespace,
-    operatorToken: async (of, as) => await aws.as(as).operatorToken(of),
+  });
+  const databaseServers = servers({
+    passwords,
     roots: aws.roots,
     mayDial,
     poolSize: config['pool-size'],
@@ -143,6 +147,7 @@ export async function startOperator(options: {
     caches,
     aws,
     servers: databaseServers,
+    adviceOn: passwords.adviceOn,
     configMaps: kept,
     userWrites: objectWrites<IamDatabaseUser, UserStatus>(
       objectsOf(transport, kinds.iamDatabaseUser),

@@ -38,6 +38,7 @@ export function createWorld(options: {
   readonly caches: Caches;
   readonly aws: AwsSystems;
   readonly servers: Servers;
+  readonly adviceOn: World['adviceOn'];
   readonly configMaps: ConfigMaps;
   readonly userWrites: World['userWrites'];
   readonly databaseWrites: World['databaseWrites'];
@@ -141,6 +142,7 @@ export function createWorld(options: {
     open: (database: IamDatabase, target) => servers.open(database, target),
     resolve: async ({ target, assumeRole }, signal) =>
       await resolveTarget(aws.as(assumeRole).directory, target, signal),
+    adviceOn: options.adviceOn,
     rehearse: async (server, signal) => await rehearse(server, operatorID, signal),
     readMark: async (database, serverResourceID, username, signal) => {
       const server = known.states.get(database)?.server;

@@ -13,7 +13,7 @@ export interface DatabaseState {
   /** It has said so for so long that the database is gone. */
   readonly isGone?: boolean;
   /** The rehearsal's answer. */
-  readonly admin: { readonly serverVersion: string } | Failure;
+  readonly admin: { readonly serverVersion: string; readonly advice?: string } | Failure;
   /** Connections to the server behind the target, as the admin. */
   readonly server: RoleServer | undefined;
 }

@@ -78,6 +78,20 @@ describe('a database that was just applied', () => {
     expect(world.known.get('orders')?.server).toBeDefined();
   });
 
+  it('is told what should be known of its admin, beside what the rehearsal says', async () => {
+    const world = applied();
+    world.advice = 'The secret is impaired.';
+    await pass(world);
+    const said = () =>
+      world.storedDatabase().status?.conditions?.find(({ type }) => type === 'AdminReady')?.message;
+    expect(said()).toBe(
+      'The admin may create roles and grant rds_iam without losing its login. The secret is impaired.',
+    );
+    world.broken.rehearse = new Failure('denied', 'AdminLoginRefused', 'It was refused.');
+    await pass(world);
+    expect(said()).toBe('It was refused. The secret is impaired.');
+  });
+
   it('has the finalizer before its users can begin', async () => {
     const world = applied();
     await pass(world);

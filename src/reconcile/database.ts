@@ -55,7 +55,10 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
     };
   }
   const server = world.open(database, target);
-  const admin = await rehearse(database, target, server, world, signal);
+  const admin = advised(
+    await rehearse(database, target, server, world, signal),
+    await advice(database, world, signal),
+  );
   return { target, admin, server, ...(unconfirmed === undefined ? {} : { unconfirmed }) };
 }
 
@@ -71,6 +74,20 @@ async function rehearse(
   const isKnown = before !== undefined && !(before instanceof Failure);
   if (isInBlueGreen === true && isKnown) return before;
   return await world.rehearse(server, signal).catch(asFailure);
+}
+
+/** Not being told is not worth a word beside what the rehearsal says. */
+const advice = async ({ spec }: IamDatabase, world: World, signal: AbortSignal) =>
+  await world.adviceOn(spec, signal).catch(() => undefined);
+
+function advised(admin: DatabaseState['admin'], text: string | undefined): DatabaseState['admin'] {
+  if (!(admin instanceof Failure)) {
+    const { serverVersion } = admin;
+    return { serverVersion, ...(text === undefined ? {} : { advice: text }) };
+  }
+  if (text === undefined) return admin;
+  const { kind, reason, message, cause } = admin;
+  return new Failure(kind, reason, `${message} ${text}`, { cause });
 }
 
 /**
@@ -176,7 +193,7 @@ function linksOf({ target, unconfirmed, admin }: DatabaseState): readonly Link[]
       : good(
           'AdminReady',
           'Rehearsed',
-          'The admin may create roles and grant rds_iam without losing its login.',
+          `The admin may create roles and grant rds_iam without losing its login.${admin.advice === undefined ? '' : ` ${admin.advice}`}`,
         ),
   ];
 }

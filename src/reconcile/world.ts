@@ -74,6 +74,8 @@ export interface World extends View {
   /** Opens (or finds open) the server behind a target; closes what it replaces. */
   open(database: IamDatabase, target: ResolvedTarget): RoleServer;
   resolve(spec: IamDatabase['spec'], signal: AbortSignal): Promise<ResolvedTarget>;
+  /** What should be known of how the admin logs in, though it may work. Throws a Failure where AWS cannot be asked. */
+  adviceOn(spec: IamDatabase['spec'], signal: AbortSignal): Promise<string | undefined>;
   rehearse(server: RoleServer, signal: AbortSignal): Promise<{ readonly serverVersion: string }>;
 
   /** Reads the mark of a contested role, for markOf; answers with why it could not be read. */

@@ -94,6 +94,10 @@ export interface PolicyInput {
   readonly proxyRoles?: readonly string[];
   /** Databases are looked up in these only; absent: in all. */
   readonly regions?: readonly string[];
+  /** Master secrets that RDS keeps, as ARN patterns: for admins with authentication ManagedSecret. */
+  readonly masterSecrets?: readonly string[];
+  /** KMS keys that encrypt them, where these are not AWS's own. */
+  readonly masterKeys?: readonly string[];
   /** With --inline-policies. */
   readonly inline?: boolean;
   /** Exact ARNs of the roles in spec.assumeRole; each has this policy of its own, for its account. */
@@ -188,26 +192,12 @@ export function operatorPolicy(input: PolicyInput): {
         Action: ['sts:AssumeRole'],
         Resource: input.principals,
       },
-      ...(input.assumeRoles === undefined || input.assumeRoles.length === 0
-        ? []
-        : [
-            {
-              Sid: 'ReachOtherAccounts',
-              Effect: 'Allow' as const,
-              Action: ['sts:AssumeRole'],
-              Resource: input.assumeRoles,
-            },
-          ]),
-      ...(input.admins.length === 0
-        ? []
-        : [
-            {
-              Sid: 'LogInAsAdmin',
-              Effect: 'Allow' as const,
-              Action: ['rds-db:connect'],
-              Resource: input.admins,
-            },
-          ]),
+      ...statementFor('ReachOtherAccounts', ['sts:AssumeRole'], input.assumeRoles),
+      ...statementFor('ReadMasterSecrets', ['secretsmanager:GetSecretValue'], input.masterSecrets),
+      ...statementFor('DecryptMasterSecrets', ['kms:Decrypt'], input.masterKeys, {
+        StringLike: { 'kms:ViaService': 'secretsmanager.*.amazonaws.com*' },
+      }),
+      ...statementFor('LogInAsAdmin', ['rds-db:connect'], input.admins),
     ],
   };
 }
@@ -231,3 +221,13 @@ function proxyStatements({ partition, accountID, proxyRoles = [] }: PolicyInput)
     },
   ];
 }
+/** None where there is nothing that it would allow. */
+const statementFor = (
+  Sid: string,
+  Action: readonly string[],
+  Resource: readonly string[] = [],
+  Condition?: PolicyStatement['Condition'],
+): readonly PolicyStatement[] =>
+  Resource.length === 0
+    ? []
+    : [{ Sid, Effect: 'Allow', Action, Resource, ...(Condition === undefined ? {} : { Condition }) }];

@@ -1,4 +1,4 @@
-// One account of the stand-in: its IAM, STS and RDS, with what tests set up and look at in it.
+// One account of the stand-in: its IAM, STS, RDS and Secrets Manager, with what tests set up and look at in it.
 import type { Action, Caller, ServiceName } from './action.ts';
 import { decide, findPrincipal, refusal } from './authorization.ts';
 import type { Credential, CredentialStore, IssuedCredential } from './credentials.ts';
@@ -17,6 +17,12 @@ import { versionActions } from './iam/versions.ts';
 import type { RequestContext } from './policy-patterns.ts';
 import { rdsActions } from './rds/describe.ts';
 import { createRdsFixtures, createRdsState, type RdsFixtures } from './rds/state.ts';
+import {
+  createSecretsFixtures,
+  secretsActions,
+  type SecretsFixtures,
+  type SecretsState,
+} from './secrets-manager/secrets.ts';
 import { type StsAccount, stsActions } from './sts.ts';
 import type { OidcProvider } from './web-identity.ts';
 
@@ -28,6 +34,7 @@ export interface Account extends IamFixtures {
   /** A user who may do everything: for set-up, and for behind-the-back changes in tests. */
   readonly administrator: IssuedCredential;
   readonly rds: RdsFixtures;
+  readonly secrets: SecretsFixtures;
   /** All of IAM as it stands, propagated or not: for looking at. */
   iamState(): IamState;
   /** Quotas; change them in place. */
@@ -66,6 +73,7 @@ export function createAccount(options: {
   const providers = new Map<string, OidcProvider>();
   const history = createHistory(initialState(partition, now()), now, () => settings.propagationDelayMs);
   const rdsState = createRdsState();
+  const secretsState: SecretsState = new Map();
 
   const sts: StsAccount = {
     partition,
@@ -94,6 +102,7 @@ export function createAccount(options: {
       accountId,
       partition,
       administrator,
+      secrets: createSecretsFixtures(secretsState, { region, accountId, partition }),
       rds: createRdsFixtures(rdsState, { region, accountId, partition }),
       iamState: () => history.latest(),
       limits,
@@ -115,6 +124,7 @@ export function createAccount(options: {
           ...accountSummaryActions(sts),
         },
         sts: stsActions(sts),
+        secretsmanager: secretsActions(secretsState, { partition, accountId }),
         rds: rdsActions({ partition, accountId, state: rdsState, pageSize: () => settings.pageSize }),
       },
       authorize: (caller, action, parameters, at) => {

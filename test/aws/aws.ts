@@ -121,6 +121,7 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
       AWS_ENDPOINT_URL_IAM: baseUrl,
       AWS_ENDPOINT_URL_STS: baseUrl,
       AWS_ENDPOINT_URL_RDS: baseUrl,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: baseUrl,
       ...(credential === undefined ? {} : keyEnvironment(credential)),
     }),
     lookupCredential,

@@ -1,35 +1,90 @@
-// The AWS query protocol's outer shape: which service an API version means, and the envelopes of answers.
+// The outer shapes of AWS's protocols: what a request asks of which service, and the envelopes of answers.
 import type { ServiceName } from './action.ts';
-import type { AwsError } from './errors.ts';
+import { AwsError } from './errors.ts';
+import { type Parameters, parseForm, parseJson } from './query.ts';
 import { toXml, type XmlValue } from './xml.ts';
 
 export interface Protocol {
   readonly service: ServiceName;
-  readonly namespace: string;
+  readonly contentType: string;
+  answer(action: string, result: XmlValue, id: string): string;
+  failure(error: AwsError, id: string): string;
 }
 
-export const iamNamespace = 'https://iam.amazonaws.com/doc/2010-05-08/';
+export interface Asked {
+  readonly protocol: Protocol;
+  readonly action: string;
+  readonly parameters: Parameters;
+}
 
-/** The service of a request is told by the API version that it names. */
-export const protocols: ReadonlyMap<string, Protocol> = new Map([
-  ['2010-05-08', { service: 'iam', namespace: iamNamespace }],
-  ['2011-06-15', { service: 'sts', namespace: 'https://sts.amazonaws.com/doc/2011-06-15/' }],
-  ['2014-10-31', { service: 'rds', namespace: 'http://rds.amazonaws.com/doc/2014-10-31/' }],
+const query = (service: ServiceName, namespace: string): Protocol => ({
+  service,
+  contentType: 'text/xml',
+  answer: (action, result, id) =>
+    toXml(
+      `${action}Response`,
+      { [`${action}Result`]: result, ResponseMetadata: { RequestId: id } },
+      namespace,
+    ),
+  failure: (error, id) =>
+    toXml(
+      'ErrorResponse',
+      {
+        Error: {
+          Type: error.status >= 500 ? 'Receiver' : 'Sender',
+          Code: error.code,
+          Message: error.message,
+        },
+        RequestId: id,
+      },
+      namespace,
+    ),
+});
+
+const json = (service: ServiceName): Protocol => ({
+  service,
+  contentType: 'application/x-amz-json-1.1',
+  answer: (_action, result) => JSON.stringify(result ?? {}),
+  failure: ({ code, message }) => JSON.stringify({ __type: code, Message: message }),
+});
+
+/** The query protocol: the service of a request is told by the API version that it names. */
+const byVersion: ReadonlyMap<string, Protocol> = new Map([
+  ['2010-05-08', query('iam', 'https://iam.amazonaws.com/doc/2010-05-08/')],
+  ['2011-06-15', query('sts', 'https://sts.amazonaws.com/doc/2011-06-15/')],
+  ['2014-10-31', query('rds', 'http://rds.amazonaws.com/doc/2014-10-31/')],
 ]);
 
-export function resultXml(action: string, result: XmlValue, id: string, namespace: string): string {
-  return toXml(
-    `${action}Response`,
-    { [`${action}Result`]: result, ResponseMetadata: { RequestId: id } },
-    namespace,
-  );
-}
+/** The JSON protocol: service and action are told by a header. */
+const byTarget: ReadonlyMap<string, Protocol> = new Map([['secretsmanager', json('secretsmanager')]]);
 
-export function errorXml(error: AwsError, id: string, namespace: string): string {
-  const type = error.status >= 500 ? 'Receiver' : 'Sender';
-  return toXml(
-    'ErrorResponse',
-    { Error: { Type: type, Code: error.code, Message: error.message }, RequestId: id },
-    namespace,
+/** What is answered to a request that no protocol knows. */
+export const unknownProtocol: Protocol = query('iam', 'https://iam.amazonaws.com/doc/2010-05-08/');
+
+/** Throws AWS's answer to what cannot be read. */
+export function readRequest(request: {
+  readonly method: string | undefined;
+  readonly contentType: string;
+  readonly target: string;
+  readonly body: string;
+}): Asked {
+  const { method, contentType, target, body } = request;
+  if (method === 'POST' && contentType.startsWith('application/x-www-form-urlencoded')) {
+    const parameters = parseForm(body);
+    const action = parameters.optional('Action') ?? '';
+    const version = parameters.optional('Version') ?? '';
+    const protocol = byVersion.get(version);
+    if (protocol !== undefined) return { protocol, action, parameters };
+    throw new AwsError('InvalidAction', 400, `Could not find operation ${action} for version ${version}`);
+  }
+  const [prefix = '', action = ''] = target.split('.');
+  const protocol = byTarget.get(prefix);
+  if (method === 'POST' && protocol?.contentType === contentType) {
+    return { protocol, action, parameters: parseJson(body) };
+  }
+  throw new AwsError(
+    'UnknownOperationException',
+    404,
+    `This stand-in speaks the AWS query protocol (POST, form-encoded) and JSON 1.1; got ${method} ${contentType} ${target}`,
   );
 }

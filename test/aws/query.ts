@@ -1,5 +1,5 @@
-// Reads the form-encoded requests of the AWS query protocol: members, numbered lists and structures.
-import { constraintError, validationError } from './errors.ts';
+// Reads requests: the form-encoded ones of the AWS query protocol (members, numbered lists, structures) and flat JSON.
+import { AwsError, constraintError, validationError } from './errors.ts';
 
 export interface Parameters {
   /** The value of a member; an absent one is AWS's "Member must not be null". */
@@ -23,6 +23,24 @@ export function parseForm(body: string): Parameters {
     members.set(name, value);
   }
   return parametersOf(members);
+}
+
+/** Texts only: nothing else is sent by those whose actions are here. */
+export function parseJson(body: string): Parameters {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw new AwsError('SerializationException', 400, 'The request is no JSON.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new AwsError('SerializationException', 400, 'The request is no JSON object.');
+  }
+  const members = Object.entries(value).map(([name, one]: [string, unknown]) => {
+    if (typeof one !== 'string') throw new AwsError('SerializationException', 400, `${name} is no text.`);
+    return [name, one] as const;
+  });
+  return parametersOf(new Map(members));
 }
 
 function parametersOf(members: ReadonlyMap<string, string>): Parameters {

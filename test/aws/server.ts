@@ -1,4 +1,4 @@
-// The HTTP side: takes a query-protocol request through fault, signature, permission and effect to its answer.
+// The HTTP side: takes a request through fault, signature, permission and effect to its answer.
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,8 +7,8 @@ import { type Call, withoutSecrets } from './calls.ts';
 import type { Credential } from './credentials.ts';
 import { accessDenied, AwsError, validationError } from './errors.ts';
 import type { Breakage, FaultSource } from './faults.ts';
-import { errorXml, iamNamespace, type Protocol, protocols, resultXml } from './protocol.ts';
-import { type Parameters, parseForm } from './query.ts';
+import { type Protocol, readRequest, unknownProtocol } from './protocol.ts';
+import type { Parameters } from './query.ts';
 import { verifySignature } from './sigv4.ts';
 
 type Actions = Readonly<Record<ServiceName, Readonly<Record<string, Action>>>>;
@@ -71,7 +71,7 @@ async function handle(
   const parsed = parseRequest(services, request, body);
   if (parsed instanceof AwsError) {
     services.unknown(`${parsed.code}: ${parsed.message}`);
-    send(services, response, parsed.status, id, errorXml(parsed, id, iamNamespace));
+    send(services, response, parsed.status, id, unknownProtocol, unknownProtocol.failure(parsed, id));
     return;
   }
   const { protocol, actionName, action, parameters } = parsed;
@@ -109,11 +109,11 @@ async function handle(
       return;
     }
     record(200);
-    send(services, response, 200, id, resultXml(actionName, result, id, protocol.namespace));
+    send(services, response, 200, id, protocol, protocol.answer(actionName, result, id));
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;
     record(error.status, error.code);
-    send(services, response, error.status, id, errorXml(error, id, protocol.namespace));
+    send(services, response, error.status, id, protocol, protocol.failure(error, id));
   }
 }
 
@@ -129,30 +129,26 @@ function parseRequest(
   request: IncomingMessage,
   body: string,
 ): ParsedRequest | AwsError {
-  const type = request.headers['content-type'] ?? '';
-  if (request.method !== 'POST' || !type.startsWith('application/x-www-form-urlencoded')) {
-    return new AwsError(
-      'UnknownOperationException',
-      404,
-      `This stand-in speaks the AWS query protocol only (POST, form-encoded); got ${request.method} ${type}`,
-    );
-  }
   try {
-    const parameters = parseForm(body);
-    const actionName = parameters.optional('Action') ?? '';
+    const {
+      protocol,
+      action: actionName,
+      parameters,
+    } = readRequest({
+      method: request.method,
+      contentType: request.headers['content-type'] ?? '',
+      target: String(request.headers['x-amz-target'] ?? ''),
+      body,
+    });
+    const actions = services.actions[protocol.service];
+    const action = Object.hasOwn(actions, actionName) ? actions[actionName] : undefined;
+    if (action !== undefined) return { protocol, actionName, action, parameters };
     const version = parameters.optional('Version') ?? '';
-    const protocol = protocols.get(version);
-    const actions = protocol && services.actions[protocol.service];
-    const action =
-      actions !== undefined && Object.hasOwn(actions, actionName) ? actions[actionName] : undefined;
-    if (protocol === undefined || action === undefined) {
-      return new AwsError(
-        'InvalidAction',
-        400,
-        `Could not find operation ${actionName} for version ${version}`,
-      );
-    }
-    return { protocol, actionName, action, parameters };
+    return new AwsError(
+      'InvalidAction',
+      400,
+      `Could not find operation ${actionName} for version ${version}`,
+    );
   } catch (error) {
     if (error instanceof AwsError) return error;
     throw error;
@@ -197,15 +193,16 @@ function send(
   response: ServerResponse,
   status: number,
   id: string,
-  xml: string,
+  { contentType }: Protocol,
+  text: string,
 ): void {
   response.writeHead(status, {
-    'content-type': 'text/xml',
+    'content-type': contentType,
     'x-amzn-requestid': id,
     // Clients correct their clocks by it, as they do with AWS.
     date: new Date(services.now()).toUTCString(),
   });
-  response.end(xml);
+  response.end(text);
 }
 
 function tookEffect(how: Breakage): boolean {

@@ -65,6 +65,8 @@ export interface TestWorld extends World {
   };
   /** What the policies of proxies' roles say, by ARN. */
   readonly roleRights: Map<string, RoleDocuments | Failure>;
+  /** What should be known of a database's admin, though it may work. */
+  advice: string | undefined;
   /** What AWS answers about a target. */
   resolved: ResolvedTarget;
 
@@ -245,6 +247,7 @@ export function aWorld(
     synced: true,
     broken: {},
     roleRights: new Map(),
+    advice: undefined,
     resolved: aTarget(),
     isComplete: () => world.synced,
     wakeDatabase: (name) => note(`event wake ${name}`),
@@ -270,6 +273,7 @@ export function aWorld(
       breakIf('resolve');
       return world.resolved;
     },
+    adviceOn: async () => await Promise.resolve(world.advice),
     rehearse: async () => {
       note('rehearse');
       await Promise.resolve();

@@ -1,4 +1,6 @@
 // The lock-out: whatever its admin may and may not do, no statement of the operator ends anybody's login.
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPasswordAdmin } from '../bed/postgres-admin.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';
@@ -19,6 +21,16 @@ const begin = async (postgres: PostgresMajor) => {
   await stage.operator.start();
 };
 const end = () => stage.stop();
+
+/** What `kubectl iamdb admin-sql` prints, run by whoever set the server up. */
+const adminSQL = async (...args: readonly string[]) => {
+  const main = resolve(import.meta.dirname, '../../src/cli/main.ts');
+  const printed = spawnSync(process.execPath, [main, 'admin-sql', '--postgres=17', ...args], {
+    encoding: 'utf8',
+  });
+  expect(printed.stderr).toBe('');
+  await sql(printed.stdout);
+};
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -190,6 +202,37 @@ describe('on PostgreSQL 17, where who creates a role becomes a member of it', ()
     await scene.delete(user);
     await scene.untilGone(user);
     expect(await openedFor('payments_plain')).toEqual(nothing);
+  });
+
+  it('with the functions of admin-sql its waiting user becomes ready, it keeps its password login, and all ends again without a trace', async () => {
+    await createPasswordAdmin(stage.database.postgres, 'pw_helped', password);
+    await sql('ALTER ROLE pw_helped NOCREATEROLE; REVOKE orders_readwrite, orders_readonly FROM pw_helped');
+    const database = await withPasswordAdmin('pw_helped');
+    const user = userOf(database, 'helped');
+    await scene.apply(database);
+    await scene.apply(user);
+    await scene.untilCondition(database, 'AdminReady', 'False', 'MissingCreateRole');
+    await adminSQL('--authentication', 'Secret', '--username', 'pw_helped', '--group', 'orders_readwrite');
+    // What a connection found out about the functions holds for as long as it lasts.
+    stage.database.gate.dropSessions();
+    await scene.untilCondition(database, 'AdminReady', 'True', 'Rehearsed');
+    await scene.untilCondition(user, 'AccessVerified', 'True', 'Verified');
+    await scene.untilReady(user);
+    expect(await scene.login('payments_helped')).toBe('payments_helped');
+    expect(await scene.loginByPassword('pw_helped', password)).toBe('pw_helped');
+
+    await sql('GRANT EXECUTE ON FUNCTION iamdb.run(text) TO PUBLIC');
+    stage.database.gate.dropSessions();
+    const { message } = await scene.untilCondition(database, 'AdminReady', 'False', 'AdminHelperUnsafe');
+    expect(message).toContain('kubectl iamdb admin-sql --authentication Secret --username pw_helped');
+    await adminSQL('--authentication', 'Secret', '--username', 'pw_helped', '--group', 'orders_readwrite');
+    await scene.untilCondition(database, 'AdminReady', 'True', 'Rehearsed');
+    await scene.untilReady(user);
+
+    await scene.delete(user);
+    await scene.untilGone(user);
+    expect(await openedFor('payments_helped')).toEqual(nothing);
+    expect(await scene.loginByPassword('pw_helped', password)).toBe('pw_helped');
   });
 
   it('an admin with a password that somebody made a member of rds_iam (ADMIN option alone counts) is told why its password is refused, and gets on once that is revoked', async () => {

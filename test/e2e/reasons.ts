@@ -67,6 +67,7 @@ export const reasonsShownIn = {
   AdminRedirected: 'lock-out',
   AdminHelperUnsafe: 'lock-out',
   AdminPasswordChanging: 'admin-rotation',
+  ManagedSecretUnavailable: 'secrets',
   AssumeRoleRefused: 'accounts',
   BlueGreenInProgress: 'blue-green',
   ProxyNotFound: 'proxies',

@@ -3,15 +3,17 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../bed/ports.ts';
-import { createIamAdmin } from '../bed/postgres-admin.ts';
+import { createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
 import { accountID, createWorkloadRole, operatorRoleARN, region } from '../stage/account.ts';
 import { operatorNamespace } from '../stage/cluster.ts';
 import { quickSettings, type Scene, sceneOf, type UserManifest, userManifest } from '../stage/scene.ts';
 import { type DatabaseManifest, type Stage, startStage } from '../stage/stage.ts';
+import { until } from '../stage/wait.ts';
 
 let stage: Stage;
 let scene: Scene;
 let metricsURL: string;
+let secretARN: string;
 /** All that was ever shown, by place: what is gone from the cluster later was readable once. */
 const seen = new Map<string, string>();
 
@@ -22,11 +24,18 @@ const byToken = () =>
     name: 'by-token',
     spec: { ...spec, admin: { username: 'iam_admin', authentication: 'IAM' } },
   });
+const byManagedSecret = () =>
+  stage.iamDatabase({
+    name: 'by-managed-secret',
+    spec: { ...spec, admin: { username: 'rds_admin', authentication: 'ManagedSecret' } },
+  });
+const managed = { username: 'rds_admin', password: 'Master-Password-Kept-By-Rds-77' } as const;
 const users = [
   userManifest('by-password'),
+  userManifest('by-managed-secret', { databaseRef: { name: 'by-managed-secret' } }),
   userManifest('by-token', { databaseRef: { name: 'by-token' } }),
 ] as const;
-const databases = (): readonly DatabaseManifest[] => [byPassword(), byToken()];
+const databases = (): readonly DatabaseManifest[] => [byPassword(), byToken(), byManagedSecret()];
 const allUsers = async (look: (user: UserManifest) => Promise<unknown>) => {
   await Promise.all(users.map((user) => look(user)));
 };
@@ -44,6 +53,9 @@ beforeAll(async () => {
   });
   scene = sceneOf(stage);
   await createIamAdmin(stage.database.postgres, 'iam_admin');
+  await createPasswordAdmin(stage.database.postgres, managed.username, managed.password);
+  secretARN = stage.aws.secrets.createSecret({ name: 'rds!cluster-1', text: JSON.stringify(managed) });
+  stage.aws.rds.modifyCluster('orders-prod', { masterUserSecretArn: secretARN });
   stage.aws.putInlinePolicy(operatorRoleARN, 'second-admin', {
     Version: '2012-10-17',
     Statement: [
@@ -74,6 +86,7 @@ function secrets(): ReadonlyMap<string, string> {
     ]);
   return new Map([
     ['password of the admin', stage.admin.password ?? ''],
+    ['password that RDS keeps', managed.password],
     ['token of the ServiceAccount', entries[0]?.user.token ?? ''],
     ...keys,
   ]);
@@ -126,7 +139,7 @@ function leaksSeen(): readonly string[] {
 }
 
 describe('what a person can read', () => {
-  it('while users come to be and are proven, one of a password admin and one of an IAM admin', async () => {
+  it('while users come to be and are proven, one of a password admin, one of an admin whose password RDS keeps and one of an IAM admin', async () => {
     await allDatabases((database) => scene.apply(database));
     await allUsers((user) => scene.apply(user));
     await allUsers((user) => scene.untilCondition(user, 'AccessVerified', 'True', 'Verified'));
@@ -154,10 +167,33 @@ describe('what a person can read', () => {
       },
     });
     await scene.apply(secret('incorrect-horse'));
-    stage.database.gate.dropSessions();
-    await scene.untilCondition(byPassword(), 'AdminReady', 'False', 'AdminLoginRefused');
+    await until(
+      'AdminLoginRefused, though the one that worked is tried for a while',
+      async () => {
+        stage.database.gate.dropSessions();
+        return (await scene.condition(byPassword(), 'AdminReady'))?.reason === 'AdminLoginRefused';
+      },
+      { withinMs: 40_000, everyMs: 500 },
+    );
     expect(await leaksAnywhere()).toEqual([]);
     await scene.apply(secret(stage.admin.password ?? ''));
+    await allUsers((user) => scene.untilReady(user));
+  });
+
+  it('while the secret that RDS keeps is not in the form of RDS', async () => {
+    // All of it is a secret, whatever it looks like.
+    const text = (as: string) => stage.aws.secrets.modifySecret(secretARN, { text: as });
+    for (const broken of [
+      managed.password,
+      JSON.stringify({ username: managed.password, password: managed.password }),
+    ]) {
+      text(broken);
+      stage.database.gate.dropSessions();
+      await scene.untilCondition(byManagedSecret(), 'AdminReady', 'False', 'ManagedSecretUnavailable');
+      expect(await leaksAnywhere()).toEqual([]);
+      text(JSON.stringify(managed));
+      await scene.untilCondition(byManagedSecret(), 'AdminReady', 'True', 'Rehearsed');
+    }
     await allUsers((user) => scene.untilReady(user));
   });
 

@@ -340,6 +340,86 @@ describe.each<PostgresMajor>([16, 17, 18])(
   },
 );
 
+describe.each<PostgresMajor>([14, 16, 17, 18])('an admin that lacks something, on PostgreSQL %i', (of) => {
+  beforeAll(async () => await begin(of));
+  afterAll(end);
+
+  const lacking: readonly (readonly [name: string, sql: string, reason: string, statement: string])[] = [
+    [
+      'no_createrole',
+      'ALTER ROLE no_createrole NOCREATEROLE',
+      'MissingCreateRole',
+      'ALTER ROLE "no_createrole" CREATEROLE;',
+    ],
+    [
+      'redirected',
+      'CREATE ROLE other; GRANT other TO redirected; ALTER ROLE redirected SET role = other',
+      'AdminRedirected',
+      'ALTER ROLE "redirected" RESET role;',
+    ],
+    ...(of < 16
+      ? []
+      : [
+          [
+            'no_admin_option',
+            'REVOKE ADMIN OPTION FOR rds_iam FROM no_admin_option',
+            'MissingAdminOption',
+            'GRANT rds_iam TO "no_admin_option" WITH ADMIN OPTION;',
+          ] as const,
+        ]),
+  ];
+
+  it.each(lacking)(
+    '%s is told the very statement that admin-sql has for it, which mends it',
+    async (name, broken, why, statement) => {
+      const person = await rdsMaster(`master_of_${name}`);
+      const text = adminSQL('--username', name);
+      await run(person, text);
+      await sql(broken);
+      const failure: unknown = await rehearse(bed.open({ username: name }), 'operator-1', soon()).catch(
+        (error: unknown) => error,
+      );
+      expect(failure).toMatchObject({ reason: why });
+      expect(statementIn({ failure: failure as Error })).toBe(statement);
+      expect(text).toContain(`    ${statement}\n`);
+      await run(person, text);
+      const { serverVersion } = await rehearse(bed.open({ username: name }), 'operator-1', soon());
+      expect(serverVersion).toMatch(new RegExp(`^${of}\\.`));
+    },
+  );
+
+  it('takes the place of one of another name, with all that it made; and nothing is changed when it did so already', async () => {
+    const person = await rdsMaster('master_of_old');
+    await run(person, adminSQL('--username', 'old_admin', ...groups));
+    const before = bed.open({ username: 'old_admin' });
+    expect(reason(await bring(before, wish('u_inherited')))).toBe('changed');
+    const text = adminSQL('--username', 'new_admin', '--rotate-from', 'old_admin', ...groups);
+    await run(person, text);
+    const after = bed.open({ username: 'new_admin' });
+    await rehearse(after, 'operator-1', soon());
+    expect(reason(await bring(after, wish('u_inherited')))).toBe('converged');
+    expect(reason(await bring(after, ended('u_inherited', 'disabled')))).toBe('changed');
+    expect(await bed.groupsOf('u_inherited')).toEqual(['orders_readwrite']);
+    expect(reason(await bring(after, gone('u_inherited')))).toBe('changed');
+    expect(await bed.look('u_inherited')).toBeUndefined();
+    expect(await bed.look('old_admin')).toBeUndefined();
+    const picture1 = await picture();
+    await run(person, text);
+    expect(await picture()).toEqual(picture1);
+  });
+
+  it('takes no place where both exist, nor that of whoever runs it', async () => {
+    const person = await rdsMaster('master_of_both');
+    await sql('CREATE ROLE first_admin LOGIN; CREATE ROLE second_admin LOGIN');
+    const before = await picture();
+    const both = adminSQL('--username', 'second_admin', '--rotate-from', 'first_admin');
+    await expect(run(person, both)).rejects.toThrow('both exist');
+    const itself = adminSQL('--username', 'third_admin', '--rotate-from', 'master_of_both');
+    await expect(run(person, itself)).rejects.toThrow('session user cannot be renamed');
+    expect(await picture()).toEqual(before);
+  });
+});
+
 /** The statement that a message names. */
 const statementIn = (outcome: { readonly failure: Error } | object): string =>
   'failure' in outcome ? (/(?:GRANT|ALTER|CREATE) [^;]*;/.exec(outcome.failure.message)?.[0] ?? '') : '';

@@ -350,6 +350,19 @@ describe('an IamDatabase', () => {
       'secretRef goes with authentication Secret, and only with it',
     ],
     [
+      'the name of a Secret with ManagedSecret',
+      { admin: { username: 'a', authentication: 'ManagedSecret', secretRef: { name: 'x' } } },
+      'secretRef goes with authentication Secret, and only with it',
+    ],
+    [
+      'a managed secret where RDS is not asked',
+      {
+        target: { type: 'Explicit', explicit: explicit() },
+        admin: { username: 'a', authentication: 'ManagedSecret' },
+      },
+      'needs a target that RDS is asked about',
+    ],
+    [
       'a Secret of another namespace',
       { admin: { username: 'a', authentication: 'Secret', secretRef: { name: 'x', namespace: 'y' } } },
       'unknown field "spec.admin.secretRef.namespace"',
@@ -434,6 +447,7 @@ describe('an IamDatabase', () => {
       'an explicit target in the account of the role to assume',
       { target: { type: 'Explicit', explicit: explicit() }, assumeRole: { arn } },
     ],
+    ['an admin whose password RDS keeps', { admin: { username: 'a', authentication: 'ManagedSecret' } }],
     ['another address to dial', { connectTo: { host: '10.0.0.1', port: 6432 } }],
   ])('may have %s', async (_what, over) => {
     expect(await objection(databases, databaseSpec(over))).toBe('');
@@ -461,6 +475,23 @@ describe('an IamDatabase', () => {
     await create(databases, 'kept', databaseSpec());
     expect(await objectionToChange(databases, 'kept', change)).toContain(expected);
     expect(await objectionToChange(databases, 'kept', { allow: [rule()], suspend: true })).toBe('');
+  });
+
+  it('may give its admin another name where the one of before is told, and only that one', async () => {
+    await create(databases, 'rotated', databaseSpec());
+    const renamed = (rotatedFrom: string) => ({ admin: { username: 'iamdb_admin_2', rotatedFrom } });
+    expect(await objectionToChange(databases, 'rotated', renamed('somebody'))).toContain(
+      'admin.username is immutable',
+    );
+    expect(await objectionToChange(databases, 'rotated', renamed('iamdb_admin_2'))).toContain(
+      'admin.username is immutable',
+    );
+    expect(await objectionToChange(databases, 'rotated', renamed('iamdb_admin'))).toBe('');
+    expect(
+      await objectionToChange(databases, 'rotated', { admin: { rotatedFrom: 'iamdb_admin' } }),
+    ).toContain('admin.rotatedFrom is the name of before');
+    // Told beforehand, or long afterwards, it changes nothing.
+    expect(await objectionToChange(databases, 'rotated', { admin: { rotatedFrom: 'older' } })).toBe('');
   });
 
   it('may get proxies, others, and none', async () => {

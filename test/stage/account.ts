@@ -29,6 +29,7 @@ export function createOperatorRole(
         principals: [`arn:aws:iam::${accountID}:role/payments-*`],
         admins,
         regions: [aws.region],
+        masterSecrets: [`arn:${aws.partition}:secretsmanager:${aws.region}:${accountID}:secret:rds!*`],
         ...options,
       }),
     },

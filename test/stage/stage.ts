@@ -55,7 +55,8 @@ export interface DatabaseManifest {
 
 export interface StageOptions {
   readonly postgres?: PostgresMajor;
-  readonly admin?: 'IAM' | 'Secret';
+  /** ManagedSecret: RDS keeps the password of the admin, who is the master user. */
+  readonly admin?: 'IAM' | 'Secret' | 'ManagedSecret';
   readonly settings?: Readonly<Record<string, string>>;
   /** PEM of roots that the operator's Node is to know besides its own. */
   readonly extraRoots?: string;
@@ -90,6 +91,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         ? await createIamAdmin(database.postgres)
         : await createPasswordAdmin(database.postgres);
     const resourceID = createCluster(aws, database);
+    if (authentication === 'ManagedSecret') keepMasterSecret(aws, admin);
     const adminARN = `arn:aws:rds-db:${region}:${accountID}:dbuser:${resourceID}/${admin.username}`;
     const operatorRole = createOperatorRole(aws, [adminARN], {
       inline: settings['inline-policies'] === 'true',
@@ -104,7 +106,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     const tokensIn = settings['prove-with-service-accounts-in']?.split(',') ?? [];
     await installOperatorAccount(bed.kube, tokensIn);
     await applyNamespace(bed.kube, 'payments');
-    if (admin.password !== undefined) await applyAdminSecret(bed, admin.username, admin.password);
+    if (authentication === 'Secret' && admin.password !== undefined)
+      await applyAdminSecret(bed, admin.username, admin.password);
 
     const extraRoots = options.extraRoots && `${bed.folder('roots')}/extra.pem`;
     if (extraRoots !== undefined) await writeFile(extraRoots, options.extraRoots ?? '');
@@ -192,6 +195,13 @@ function createCluster(aws: Aws, { gate, endpoint, readerEndpoint, postgres }: D
   return resourceId;
 }
 
+/** As RDS does it for --manage-master-user-password. */
+function keepMasterSecret(aws: Aws, { username, password }: Admin): void {
+  const text = JSON.stringify({ username, password });
+  const arn = aws.secrets.createSecret({ name: 'rds!cluster-1a2b3c', text });
+  aws.rds.modifyCluster('orders-prod', { masterUsername: username, masterUserSecretArn: arn });
+}
+
 async function applyAdminSecret(bed: Bed, username: string, password: string): Promise<void> {
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   await apply(bed.kube, {
@@ -204,7 +214,7 @@ async function applyAdminSecret(bed: Bed, username: string, password: string): P
 
 function iamDatabase(
   { gate }: Database,
-  authentication: 'IAM' | 'Secret',
+  authentication: 'IAM' | 'Secret' | 'ManagedSecret',
   { username }: Admin,
   changes: { readonly name?: string; readonly spec?: Partial<IamDatabase['spec']> },
 ): DatabaseManifest {

@@ -25,7 +25,8 @@ const found = `FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN
   JOIN pg_language l ON l.oid = p.prolang
   WHERE n.nspname = ${literal(helperSchema)} AND p.proname = ${literal(name)}`;
 
-export const helperExists = `EXISTS (SELECT ${found})`;
+/** One that is another admin's is nothing to this one. Asked in the session of the admin. */
+export const helperIsCallable = `EXISTS (SELECT ${found} AND has_function_privilege(session_user, p.oid, 'EXECUTE'))`;
 
 /** It does what ours does, and as whom ours does it. */
 const asOurs = `p.pronargs = 1 AND p.prosecdef AND l.lanname = 'plpgsql' AND p.prosrc = ${literal(body)}

@@ -1,6 +1,7 @@
 // Resolves a target: asks AWS where it has to, and judges the answer.
 import { asFailure, Failure } from '../../reconcile/kernel/failure.ts';
 import { type Deployment, deploymentUnderWay, type ServerName } from './blue-green.ts';
+import { judgeMasterSecret, type MasterSecret } from './master-secret.ts';
 import { judgeProxy, type ProxyFacts, type ProxyTargetFacts } from './proxy.ts';
 import { judgeTarget, type ResolvedTarget, type ServerFacts, type Target } from './target.ts';
 
@@ -43,6 +44,16 @@ function namedIn({ type, cluster, instance }: Target): ServerName | undefined {
   if (type === 'Cluster' && cluster !== undefined) return { kind: type, ...cluster };
   if (type === 'Instance' && instance !== undefined) return { kind: type, ...instance };
   return undefined;
+}
+
+/** Where RDS keeps the master password of a target, or why it is not to be had. Throws a Failure where AWS cannot be asked. */
+export async function findMasterSecret(
+  directory: RdsDirectory,
+  target: Target,
+  signal: AbortSignal,
+): Promise<MasterSecret | Failure> {
+  const named = namedIn(target);
+  return judgeMasterSecret(target, named && (await lookUp(directory, named, signal)));
 }
 
 const lookUp = async (

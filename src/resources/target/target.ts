@@ -1,6 +1,7 @@
 // What a target is once resolved, and the decision whether the facts that AWS gave allow to use it.
 import type { DatabaseSpec } from '../../api/schema.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
+import type { MasterSecretFacts } from './master-secret.ts';
 import type { ResolvedProxy } from './proxy.ts';
 
 export type Target = DatabaseSpec['target'];
@@ -42,6 +43,8 @@ export interface ServerFacts {
   readonly pendingIamAuthentication?: boolean;
   /** Of an instance: the cluster that it is a member of. */
   readonly clusterIdentifier?: string;
+  /** Where RDS keeps the master password. */
+  readonly masterSecret?: MasterSecretFacts;
 }
 
 /** `facts` are what AWS knows under the target's identifier; undefined for nothing, and with type Explicit. */

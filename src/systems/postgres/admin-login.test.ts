@@ -1,6 +1,7 @@
 // Which passwords are tried, in which order, and what a refusal is told as.
 import { type Client, DatabaseError } from 'pg';
 import { expect, it } from 'vitest';
+import { Failure } from '../../reconcile/kernel/failure.ts';
 import { Secret } from '../../reconcile/kernel/secret.ts';
 import { adminLogin } from './admin-login.ts';
 
@@ -10,11 +11,21 @@ const down = Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
 
 /** A server and a Secret, each with its password, and everything that was tried. */
 function aServer(options: { readonly byToken?: boolean } = {}) {
-  const world = { server: 'one', secret: 'one', time: 0, isDown: false, tried: [] as string[] };
+  const world = {
+    server: 'one',
+    secret: 'one',
+    time: 0,
+    isDown: false,
+    away: undefined as Failure | undefined,
+    tried: [] as string[],
+  };
   const login = adminLogin({
     username: 'iamdb_admin',
     byToken: options.byToken ?? false,
-    password: async () => await Promise.resolve(new Secret(world.secret)),
+    password: async () => {
+      if (world.away !== undefined) throw world.away;
+      return await Promise.resolve(new Secret(world.secret));
+    },
     now: () => world.time,
     timeScale: 1,
   });
@@ -48,6 +59,32 @@ it('takes a refusal of one that worked for a rotation, for three minutes, and no
   // It counts anew with the next rotation.
   world.server = 'three';
   await expect(logIn()).rejects.toMatchObject({ reason: 'AdminPasswordChanging' });
+});
+
+it('goes on with the one that worked for three minutes, so that a wrong one does not stay unseen', async () => {
+  const { world, logIn } = aServer();
+  await logIn();
+  world.secret = 'wrong';
+  expect(await logIn()).toBe(client);
+  world.time = 179_999;
+  expect(await logIn()).toBe(client);
+  world.time = 180_000;
+  await expect(logIn()).rejects.toBe(refused);
+  world.secret = 'one';
+  expect(await logIn()).toBe(client);
+});
+
+it('goes on with the one that worked while the place where it is kept does not answer', async () => {
+  const { world, logIn } = aServer();
+  world.away = new Failure('unavailable', 'AwsUnavailable', 'No answer.');
+  await expect(logIn()).rejects.toBe(world.away);
+  world.away = undefined;
+  await logIn();
+  world.away = new Failure('throttled', 'Throttled', 'Slower.');
+  expect(await logIn()).toBe(client);
+  // Who took it away meant it.
+  world.away = new Failure('missing', 'AdminSecretMissing', 'None.');
+  await expect(logIn()).rejects.toBe(world.away);
 });
 
 it('goes on with the one that worked until the server has the new one', async () => {

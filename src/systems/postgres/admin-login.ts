@@ -30,30 +30,31 @@ export function adminLogin(options: {
   let worked: Secret<string> | undefined;
   let refusedSince: number | undefined;
 
-  const tried = async (password: Secret<string>, connect: Parameters<AdminLogin>[0]) => {
-    const client = await connect(password);
-    worked = password;
-    refusedSince = undefined;
-    return client;
-  };
-
   return async (connect) => {
-    const password = await options.password();
-    if (byToken) return await connect(password);
+    if (byToken) return await connect(await options.password());
+    // Where it is kept may be away while the server is not.
+    const password = await options.password().catch((error: unknown) => {
+      if (worked === undefined || !(error instanceof Failure) || !isOutage(error)) throw error;
+      return worked;
+    });
     try {
-      return await tried(password, connect);
+      const client = await connect(password);
+      worked = password;
+      refusedSince = undefined;
+      return client;
     } catch (error) {
       if (worked === undefined || troubleOf(error) !== 'refused: password') throw error;
-      if (worked.reveal() !== password.reveal()) {
-        const before = worked;
-        const client = await tried(before, connect).catch(ifPassword);
-        if (client !== undefined) return client;
-      }
       refusedSince ??= now();
-      throw now() - refusedSince < graceMs * timeScale ? changing(username, error) : error;
+      if (now() - refusedSince >= graceMs * timeScale) throw error;
+      const isAnother = worked.reveal() !== password.reveal();
+      const client = isAnother ? await connect(worked).catch(ifPassword) : undefined;
+      if (client !== undefined) return client;
+      throw changing(username, error);
     }
   };
 }
+
+const isOutage = ({ kind }: Failure) => kind === 'unavailable' || kind === 'throttled';
 
 /** Undefined where this one is refused as well. */
 function ifPassword(error: unknown): undefined {

@@ -2,7 +2,7 @@
 import type { Client } from 'pg';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import { adminStatements } from '../../resources/role/admin-statements.ts';
-import { helperExists, helperFunction, trustedHelper } from '../../resources/role/admin-helpers.ts';
+import { helperIsCallable, helperFunction, trustedHelper } from '../../resources/role/admin-helpers.ts';
 
 export interface SetUp {
   readonly admin: string;
@@ -38,7 +38,7 @@ export async function setUp(
   const idleMs = limits.statementMs * 2;
   // Who logs in by token needs none, and who has no use for them is not to be stopped by them.
   const [helper, hasHelper] =
-    authentication === 'IAM' ? ["''", 'false'] : [`COALESCE(${trustedHelper}::text, '')`, helperExists];
+    authentication === 'IAM' ? ["''", 'false'] : [`COALESCE(${trustedHelper}::text, '')`, helperIsCallable];
   const script = `
     SET search_path = pg_catalog, pg_temp;
     RESET ROLE;

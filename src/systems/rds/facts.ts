@@ -1,5 +1,12 @@
 // Reads what Describe answers about clusters, instances, proxies and blue/green deployments.
-import type { BlueGreenDeployment, DBCluster, DBInstance, DBProxy, DBProxyTarget } from '@aws-sdk/client-rds';
+import type {
+  BlueGreenDeployment,
+  DBCluster,
+  DBInstance,
+  DBProxy,
+  DBProxyTarget,
+  MasterUserSecret,
+} from '@aws-sdk/client-rds';
 import type { Deployment } from '../../resources/target/blue-green.ts';
 import type { ProxyFacts, ProxyTargetFacts } from '../../resources/target/proxy.ts';
 import type { ServerFacts } from '../../resources/target/target.ts';
@@ -16,6 +23,7 @@ export function clusterFacts(cluster: DBCluster): ServerFacts {
     ...present('readerEndpoint', cluster.ReaderEndpoint),
     iamAuthentication: cluster.IAMDatabaseAuthenticationEnabled === true,
     ...present('pendingIamAuthentication', cluster.PendingModifiedValues?.IAMDatabaseAuthenticationEnabled),
+    ...masterSecret(cluster.MasterUserSecret),
   };
 }
 
@@ -31,8 +39,14 @@ export function instanceFacts(instance: DBInstance): ServerFacts {
     iamAuthentication: instance.IAMDatabaseAuthenticationEnabled === true,
     ...present('pendingIamAuthentication', instance.PendingModifiedValues?.IAMDatabaseAuthenticationEnabled),
     ...present('clusterIdentifier', instance.DBClusterIdentifier),
+    ...masterSecret(instance.MasterUserSecret),
   };
 }
+
+const masterSecret = (secret: MasterUserSecret | undefined) =>
+  secret === undefined
+    ? {}
+    : { masterSecret: { ...present('arn', secret.SecretArn), ...present('status', secret.SecretStatus) } };
 
 export function proxyFacts(proxy: DBProxy): ProxyFacts {
   return {

@@ -45,8 +45,11 @@ function shownPending(pending: Cluster['pending']): Record<string, XmlValue> | u
       };
 }
 
-function shownSecret(arn: string | undefined): XmlValue {
-  return arn === undefined ? undefined : { SecretArn: arn, SecretStatus: 'active' };
+function shownSecret({
+  masterUserSecretArn: arn,
+  masterUserSecretStatus: status,
+}: Pick<Cluster, 'masterUserSecretArn' | 'masterUserSecretStatus'>): XmlValue {
+  return arn === undefined ? undefined : { SecretArn: arn, SecretStatus: status };
 }
 
 export function shownCluster(account: RdsAccount, cluster: Cluster): XmlValue {
@@ -64,7 +67,7 @@ export function shownCluster(account: RdsAccount, cluster: Cluster): XmlValue {
     ReaderEndpoint: cluster.readerEndpoint,
     Port: cluster.port,
     MasterUsername: cluster.masterUsername,
-    MasterUserSecret: shownSecret(cluster.masterUserSecretArn),
+    MasterUserSecret: shownSecret(cluster),
     IAMDatabaseAuthenticationEnabled: cluster.iamAuthentication,
     PendingModifiedValues: shownPending(cluster.pending),
     DBClusterMembers: list(
@@ -94,7 +97,7 @@ export function shownInstance(account: RdsAccount, instance: Instance): XmlValue
         ? undefined
         : { Address: instance.endpoint, Port: instance.port },
     MasterUsername: instance.masterUsername,
-    MasterUserSecret: shownSecret(instance.masterUserSecretArn),
+    MasterUserSecret: shownSecret(instance),
     IAMDatabaseAuthenticationEnabled: instance.iamAuthentication,
     // Instances, unlike clusters, always have the element.
     PendingModifiedValues: shownPending(instance.pending) ?? {},

@@ -19,6 +19,7 @@ export interface Cluster {
   readonly iamAuthentication: boolean;
   readonly masterUsername: string;
   readonly masterUserSecretArn: string | undefined;
+  readonly masterUserSecretStatus: 'creating' | 'active' | 'rotating' | 'impaired';
   readonly pending: Pending;
   readonly tags: DatabaseTags;
 }
@@ -116,6 +117,7 @@ export function createRdsFixtures(
       iamAuthentication: true,
       masterUsername: 'postgres',
       masterUserSecretArn: undefined,
+      masterUserSecretStatus: 'active',
       pending: {},
       tags: {},
       ...wish,
