@@ -1,5 +1,5 @@
 // Every name that a page may mention in backticks, taken from where it is defined.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { conditionTypes, reasons } from '../../src/api/conditions.ts';
 import { databaseSchema } from '../../src/api/database-schema.ts';
@@ -59,13 +59,22 @@ export const words: ReadonlySet<string> = new Set([
   'IamDatabaseUser',
 ]);
 
-export const arguments_: ReadonlySet<string> = new Set(Object.keys(settings).map((name) => `--${name}`));
+const cliFolder = join(root, 'src/cli');
+const cliSources = existsSync(cliFolder) ? readdirSync(cliFolder).filter((name) => name.endsWith('.ts')) : [];
+
+/** Of the operator, and of the command line. */
+export const arguments_: ReadonlySet<string> = new Set([
+  ...Object.keys(settings).map((name) => `--${name}`),
+  ...cliSources.flatMap((name) =>
+    [...readFileSync(join(cliFolder, name), 'utf8').matchAll(/--[a-z][a-z-]+/g)].map(([argument]) => argument),
+  ),
+]);
 
 const opsSources = readdirSync(join(root, 'src/ops')).filter((name) => !name.endsWith('.test.ts'));
 
 export const metrics: ReadonlySet<string> = new Set(
   opsSources.flatMap((name) =>
-    [...readFileSync(join(root, 'src/ops', name), 'utf8').matchAll(/\b[a-z]+(?:_[a-z]+){2,}\b/g)].map(
+    [...readFileSync(join(root, 'src/ops', name), 'utf8').matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)].map(
       ([metric]) => metric,
     ),
   ),

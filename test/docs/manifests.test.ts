@@ -60,7 +60,7 @@ const files = ['examples', 'gitops']
   .flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
   )
-  .filter((name) => name.endsWith('.yaml') && !/^gitops\/(argocd|flux|base)\//.test(name));
+  .filter((name) => name.endsWith('.yaml') && !/^gitops\/(argocd|flux|base|overlays)\//.test(name));
 
 const cases: readonly (readonly [string, () => readonly Manifest[]])[] = [
   ...wholes.map((block) => [placeOf(block), () => manifestsOf(block)] as const),

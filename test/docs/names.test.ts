@@ -15,6 +15,10 @@ const foreign = new Set(
 /** Fields, arguments and actions of others. */
 const alsoFine = new Set([
   '--set',
+  '--enable-iam-database-authentication',
+  'Dockerfile',
+  'jdbcUrl',
+  'configs.cm',
   '--set-string',
   '--values',
   '--wait',
@@ -48,7 +52,10 @@ export function complaint(name: string): string | undefined {
   const known = (is: boolean, what: string) =>
     is || awaited.includes(name) ? undefined : `${what}: ${name}`;
   if (alsoFine.has(name)) return undefined;
-  if (/^--[a-z]/.test(name)) return known(arguments_.has(name.split('=')[0] ?? ''), 'no setting');
+  if (/^--[a-z]/.test(name)) {
+    const argument = name.split(/[= ]/)[0] ?? '';
+    return known(arguments_.has(argument) || awaited.includes(argument), 'no setting');
+  }
   const pair = /^([A-Z][A-Za-z]+)([=/ ])([A-Z][A-Za-z]+)$/.exec(name);
   if (pair !== null) return complaint(pair[1] ?? '') ?? complaint(pair[3] ?? '');
   if (/^[A-Z][a-z]+[A-Za-z]*$/.test(name))
