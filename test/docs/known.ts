@@ -66,7 +66,9 @@ const cliSources = existsSync(cliFolder) ? readdirSync(cliFolder).filter((name) 
 export const arguments_: ReadonlySet<string> = new Set([
   ...Object.keys(settings).map((name) => `--${name}`),
   ...cliSources.flatMap((name) =>
-    [...readFileSync(join(cliFolder, name), 'utf8').matchAll(/--[a-z][a-z-]+/g)].map(([argument]) => argument),
+    [...readFileSync(join(cliFolder, name), 'utf8').matchAll(/--[a-z][a-z-]+/g)].map(
+      ([argument]) => argument,
+    ),
   ),
 ]);
 

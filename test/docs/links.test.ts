@@ -17,6 +17,8 @@ const marksOf: Readonly<Record<string, readonly string[]>> = {
   // Shown, not typed.
   text: [''],
   mermaid: [''],
+  // Judged by promtool where the alerts are tested.
+  promql: [''],
   // Word for word in the file that is named.
   js: ['file'],
   python: ['file'],
