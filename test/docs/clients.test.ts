@@ -8,7 +8,7 @@ import { manifestsIn } from '../stage/cluster.ts';
 import { checkoutRole, sceneOf, userManifest } from '../stage/scene.ts';
 import { createWorkloadRole } from '../stage/account.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
-import { buildGo, clientsFolder, fetchJars, forward, runWithHosts, whyNot } from './clients.ts';
+import { buildGo, clientsFolder, fetchJars, forward, runWithHosts, unreached, whyNot } from './clients.ts';
 import { findPython } from './python.ts';
 
 /** Made before the operator starts, because it tells applications where the bundle is mounted. */
@@ -113,7 +113,12 @@ describe.skipIf(noHosts !== undefined)('the program', () => {
   it.for(named)('%s logs in as it stands', { timeout: 600_000 }, async ([, program], { skip }) => {
     const missing = await program.missing();
     skip(missing !== undefined, missing);
-    expect(await runAs(checkoutRole, await program.command())).toContain('payments_checkout');
+    const command = await program.command().catch((error: unknown) => {
+      if (error instanceof Error && error.message === unreached) return undefined;
+      throw error;
+    });
+    skip(command === undefined, unreached);
+    expect(await runAs(checkoutRole, command ?? [])).toContain('payments_checkout');
   });
 
   it('of a workload with another role is refused', async () => {

@@ -95,12 +95,26 @@ async function cached(
   return folder;
 }
 
+/** Libraries that could not be fetched are a reason to skip; all else is a failure. */
+export const unreached = 'the libraries cannot be fetched here';
+
+function notReached(error: unknown): never {
+  if (
+    /could not (transfer|resolve)|unknown host|dial tcp|no such host|i\/o timeout|proxyconnect/i.test(
+      String(error),
+    )
+  )
+    throw new Error(unreached, { cause: error });
+  throw error;
+}
+
 /** The Go example as a program. */
 export async function buildGo(): Promise<string> {
   const source = join(clientsFolder, 'go');
   const files = ['main.go', 'go.mod', 'go.sum'].map((file) => join(source, file));
   const folder = await cached('client-go', files, async (place) => {
     await cp(source, place, { recursive: true });
+    await run('go', ['mod', 'download'], { cwd: place, timeout: 500_000 }).catch(notReached);
     await run('go', ['build', '-o', 'client', '.'], { cwd: place, timeout: 500_000 });
   });
   return join(folder, 'client');
@@ -111,7 +125,7 @@ export async function fetchJars(): Promise<string> {
   const pom = join(clientsFolder, 'java/pom.xml');
   const folder = await cached('client-java', [pom], async (place) => {
     const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${join(place, 'lib')}`];
-    await run('mvn', ['-q', '-B', '-f', pom, ...goal], { timeout: 500_000 });
+    await run('mvn', ['-q', '-B', '-f', pom, ...goal], { timeout: 500_000 }).catch(notReached);
   });
   return join(folder, 'lib');
 }
