@@ -11,9 +11,6 @@ import { type Stage, startStage } from '../stage/stage.ts';
 import { buildGo, clientsFolder, fetchJars, forward, runWithHosts, unreached, whyNot } from './clients.ts';
 import { findPython } from './python.ts';
 
-/** Made before the operator starts, because it tells applications where the bundle is mounted. */
-const mount = mkdtempSync(join(tmpdir(), 'iamdb-clients-'));
-const hosts = join(mount, 'hosts');
 const noHosts = await whyNot('unshare', '--mount', 'mount', '--bind', '/etc/hosts', '/etc/hosts');
 if (noHosts !== undefined)
   console.error('the client programs are skipped: no mount namespace to be had here');
@@ -25,11 +22,15 @@ const pythonPath = 'missing' in python ? '' : python.path;
 const noPython = 'missing' in python ? python.missing : undefined;
 
 let stage: Stage;
+let mount = '';
+const hosts = () => join(mount, 'hosts');
 let stopForward: () => Promise<void> = async () => {};
 let connection: Readonly<Record<string, string>> = {};
 
 beforeAll(async () => {
   if (noHosts !== undefined) return;
+  // Made before the operator starts, because it tells applications where the bundle is mounted.
+  mount = mkdtempSync(join(tmpdir(), 'iamdb-clients-'));
   stage = await startStage({ settings: { 'bundle-mount-path': mount } });
   const scene = sceneOf(stage);
   await stage.operator.start();
@@ -42,20 +43,20 @@ beforeAll(async () => {
   const { address, stop } = await forward(Number(connection['PGPORT']), stage.database.gate.port);
   stopForward = stop;
   writeFileSync(
-    hosts,
+    hosts(),
     `127.0.0.1 localhost\n${address} ${connection['PGHOST']} ${connection['PGHOST_READER']}\n`,
   );
 });
 afterAll(async () => {
   await stopForward();
   await stage?.stop();
-  rmSync(mount, { recursive: true });
+  if (mount !== '') rmSync(mount, { recursive: true });
 });
 
 /** As a pod of the workload: the ConfigMap by envFrom, and the credentials of its role. */
 async function runAs(roleARN: string, command: readonly string[]): Promise<string> {
   const { accessKeyId, secretAccessKey, sessionToken = '' } = stage.aws.createAccessKey(roleARN);
-  return await runWithHosts(hosts, command, {
+  return await runWithHosts(hosts(), command, {
     ...connection,
     PATH: [dirname(pythonPath), process.env['PATH']].join(':'),
     HOME: mount,
