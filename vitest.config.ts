@@ -13,6 +13,7 @@ export default defineConfig({
       { test: { name: 'bed', include: ['test/bed/**/*.test.ts', 'test/aws/**/*.test.ts'], ...patient } },
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...patient } },
       { test: { name: 'chart', include: ['test/chart/**/*.test.ts'], ...patient } },
+      { test: { name: 'docs', include: ['test/docs/**/*.test.ts'], ...patient } },
       {
         test: {
           name: 'e2e',

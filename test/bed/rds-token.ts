@@ -58,7 +58,8 @@ const emptyHash = createHash('sha256').update('').digest('hex');
 
 /** Everything that can be said without knowing the secret. */
 export function parseToken(token: string, expected: Expected): Judgement<ParsedToken> {
-  const split = /^([^/?#@\s]+)\/\?([^#\s]+)$/.exec(token);
+  // The SDK for Go leaves out the slash, and signs as if it were there.
+  const split = /^([^/?#@\s]+)\/?\?([^#\s]+)$/.exec(token);
   const host = split?.[1];
   const query = parseQuery(split?.[2] ?? '');
   if (host === undefined || query === undefined) return bad('not a presigned URL');

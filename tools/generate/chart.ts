@@ -86,7 +86,7 @@ function readme(): string {
 
 Installs the operator that makes passwordless (IAM) access to Aurora PostgreSQL and RDS for PostgreSQL one object in Git.
 
-\`\`\`sh
+\`\`\`sh helm
 helm install iamdb-operator charts/iamdb-operator --namespace iamdb-system --create-namespace --wait \\
   --set image.repository=REGISTRY/iamdb-operator --set operatorID=production \\
   --set-string 'serviceAccount.annotations.eks\\.amazonaws\\.com/role-arn=arn:aws:iam::111122223333:role/iamdb-operator'

@@ -1,0 +1,3 @@
+-- Has the operator leave the object alone.
+obj.spec.suspend = true
+return obj

@@ -1,0 +1,141 @@
+// Commands that need no cluster: Helm renders what the pages install, scripts exist, policies parse, SQL runs.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { parsePolicy } from '../aws/policy-document.ts';
+import { createChildren } from '../bed/children.ts';
+import { type Postgres, startPostgres } from '../bed/postgres.ts';
+import { type ChartValues, chartFolder, helm, noHelm } from '../chart/helm.ts';
+import { scripts } from './known.ts';
+import { type Block, blocks, blocksIn, markOf, pages, placeOf, root } from './pages.ts';
+import { commandsOf, wordsOf } from './shell.ts';
+
+const named = (some: readonly Block[]) => some.map((block) => [placeOf(block), block] as const);
+
+describe.skipIf(noHelm)('Helm', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'iamdb-docs-'));
+    // `values=NAME` is the file that a command of the same page reads.
+    for (const block of blocksIn('yaml').filter((one) => markOf(one, 'values') !== undefined)) {
+      writeFileSync(fileOf(folder, block.page, markOf(block, 'values') ?? ''), block.text);
+    }
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it.each(named(blocksIn('sh', 'helm')))('renders what is installed at %s', async (_, block) => {
+    const commands = commandsOf(block.text).filter((command) => command.startsWith('helm '));
+    expect(commands.length).toBeGreaterThan(0);
+    for (const command of commands) {
+      const rendered = await helm.run([
+        ...templateArguments(command, block.page, folder),
+        '--kube-version',
+        '1.36.3',
+      ]);
+      expect(rendered).toContain('kind: Deployment');
+    }
+  });
+
+  it.each(named(blocksIn('yaml').filter(({ marks }) => marks[0]?.split('=')[0] === 'values')))(
+    'takes the values at %s',
+    async (_, block) => {
+      expect((await helm.render(parse(block.text) as ChartValues)).length).toBeGreaterThan(0);
+    },
+  );
+});
+
+const fileOf = (folder: string, page: string, name: string) =>
+  join(folder, `${page.replaceAll('/', '_')}-${name}`);
+
+/** Of `helm template`, with the chart of this tree, for `helm install`, `helm upgrade` or `helm upgrade --install`. */
+function templateArguments(command: string, page: string, folder: string): readonly string[] {
+  const [, verb, ...rest] = wordsOf(command);
+  if (verb !== 'install' && verb !== 'upgrade')
+    throw new Error(`${page}: helm ${verb} is not for the mark helm`);
+  const args = rest.filter(
+    (word) =>
+      !['--wait', '--install', '--create-namespace', '--atomic', '--rollback-on-failure'].includes(word),
+  );
+  return [
+    'template',
+    ...args.flatMap((word, place) => {
+      if (word === '--version' || args[place - 1] === '--version') return [];
+      if (args[place - 1] === '--values') return [fileOf(folder, page, word)];
+      return [/^oci:|^charts\/iamdb-operator$/.test(word) ? chartFolder : word];
+    }),
+  ];
+}
+
+it.each(named(blocksIn('sh')))('is a script that bash can read: %s', (_, { text }) => {
+  const { status, stderr } = spawnSync('bash', ['-n'], { input: text, encoding: 'utf8' });
+  expect(status, stderr).toBe(0);
+});
+
+it.each(named(blocksIn('sh', 'npm')))('names scripts that exist: %s', (_, { text }) => {
+  for (const command of commandsOf(text)) {
+    const [, , script] = /^npm (run )?([a-z:]+)/.exec(command) ?? [];
+    expect([...scripts, 'ci']).toContain(script);
+  }
+});
+
+const cli = join(root, 'src/cli/main.ts');
+it.for(named(blocksIn('sh', 'cli')))('is printed by the command line: %s', ([, { text }], { skip }) => {
+  skip(!existsSync(cli), 'kubectl iamdb is not there yet');
+  for (const command of commandsOf(text)) {
+    const [, , ...args] = wordsOf(command.replace(/ > \S+$/, ''));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+    expect(stdout).not.toBe('');
+  }
+});
+
+it.each(named(blocksIn('json')))(
+  'is JSON, and a policy where it looks like one: %s',
+  (_, { text, marks }) => {
+    const value = JSON.parse(text) as object;
+    if ('Statement' in value) parsePolicy(text, marks.includes('trust') ? 'trust' : 'identity');
+    expect('Statement' in value || marks.includes('part')).toBe(true);
+  },
+);
+
+const quoted = blocks.filter((block) => markOf(block, 'file') !== undefined);
+it.each(named(quoted))('stands word for word in its file: %s', (_, block) => {
+  expect(readFileSync(join(root, markOf(block, 'file') ?? ''), 'utf8')).toContain(block.text.trimEnd());
+});
+
+describe('PostgreSQL', () => {
+  const children = createChildren();
+  let postgres: Postgres;
+  beforeAll(async () => {
+    postgres = await startPostgres({ major: 17, children });
+    // As the master of RDS, who is no superuser.
+    await postgres.sql(`CREATE ROLE master LOGIN CREATEROLE CREATEDB;
+      GRANT rds_iam, orders_owner, orders_readwrite, orders_readonly, rds_superuser TO master WITH ADMIN OPTION`);
+  });
+  afterAll(() => children.stop());
+
+  const withSQL = pages.filter((page) =>
+    page.blocks.some(({ language, marks }) => language === 'sql' && marks.length === 0),
+  );
+  it.each(withSQL.map((page) => [page.path, page] as const))('runs the SQL of %s', async (_, page) => {
+    const client = new Client({ ...postgres.superuser, database: 'orders' });
+    await client.connect();
+    try {
+      await client.query('BEGIN; SET SESSION AUTHORIZATION master');
+      for (const block of page.blocks.filter(
+        ({ language, marks }) => language === 'sql' && marks.length === 0,
+      )) {
+        await client.query(block.text).catch((error: unknown) => {
+          throw new Error(`${placeOf(block)}: ${String(error)}`);
+        });
+      }
+    } finally {
+      await client.end();
+    }
+    expect(await postgres.sql(`SELECT 1 FROM pg_roles WHERE rolname = 'iamdb_admin'`)).toEqual([]);
+  });
+});

@@ -1,0 +1,76 @@
+// The workflow files: they parse, name scripts that exist, pin what they use and take few rights.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseDocument } from 'yaml';
+import { scripts } from './known.ts';
+import { root } from './pages.ts';
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+}
+interface Workflow {
+  readonly on: object;
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly jobs: Readonly<
+    Record<
+      string,
+      {
+        readonly 'timeout-minutes'?: number;
+        readonly needs?: string;
+        readonly permissions?: Readonly<Record<string, string>>;
+        readonly steps: readonly Step[];
+      }
+    >
+  >;
+}
+
+const folder = join(root, '.github/workflows');
+const texts = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const);
+const stepsOf = ({ jobs }: Workflow) => Object.values(jobs).flatMap(({ steps }) => steps);
+
+it('there are three', () => {
+  expect(texts.map(([name]) => name).toSorted()).toEqual(['ci.yml', 'kind.yml', 'release.yml']);
+});
+
+describe.each(texts)('%s', (_, text) => {
+  const document = parseDocument(text);
+  const workflow = document.toJS() as Workflow;
+
+  it('parses, and ends by itself', () => {
+    expect(document.errors).toEqual([]);
+    for (const job of Object.values(workflow.jobs)) expect(job['timeout-minutes']).toBeGreaterThan(0);
+  });
+
+  it('names npm scripts that exist', () => {
+    const named = stepsOf(workflow).flatMap(({ run = '' }) =>
+      [...run.matchAll(/\bnpm (?:run )?([a-z:]+)/g)].map(([, script = '']) => script),
+    );
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter((script) => !scripts.has(script))).toEqual([]);
+  });
+
+  it('pins each action by its commit, and says which release that is', () => {
+    const pinned = /^uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/;
+    const lines = text.split('\n').map((line) => line.trim().replace(/^- /, ''));
+    const uses = lines.filter((line) => line.startsWith('uses:'));
+    expect(uses).toHaveLength(stepsOf(workflow).filter((step) => step.uses !== undefined).length);
+    expect(uses.filter((line) => !pinned.test(line))).toEqual([]);
+  });
+
+  it('may read, and no more where nothing is released', () => {
+    expect(workflow.permissions).toEqual({ contents: 'read' });
+    const more = Object.entries(workflow.jobs).filter(([, { permissions }]) => permissions !== undefined);
+    expect(more.map(([name]) => name)).toEqual('image' in workflow.jobs ? ['image'] : []);
+  });
+
+  it('holds scripts that bash can read, and no expression inside of one', () => {
+    for (const { run = '' } of stepsOf(workflow)) {
+      expect(spawnSync('bash', ['-n'], { input: run, encoding: 'utf8' }).stderr).toBe('');
+      // What an expression is replaced by would be run as shell.
+      expect(run).not.toContain('${{');
+    }
+  });
+});
