@@ -67,7 +67,7 @@ export const reasonsShownIn = {
   AdminRedirected: 'lock-out',
   AdminHelperUnsafe: 'lock-out',
   AdminPasswordChanging: 'admin-rotation',
-  ManagedSecretUnavailable: 'secrets',
+  ManagedSecretUnavailable: 'managed-secret',
   AssumeRoleRefused: 'accounts',
   BlueGreenInProgress: 'blue-green',
   ProxyNotFound: 'proxies',
