@@ -77,10 +77,42 @@ describe('while it is under way', () => {
     expect(world.policies.allowed(roleARN)).toHaveLength(2);
   });
 
+  it('a user whose change is held gets the ARN of the other server, after a restart too: its role was seen to be ours', async () => {
+    await pass();
+    world.put(aUser({ ...world.stored(), spec: { memberOf: ['orders_readwrite'] } }));
+    await begin();
+    world.restart();
+    await pass();
+    expect(told('RoleReady')).toBe('Unknown BlueGreenInProgress');
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN(username), dbARN(username, green)]);
+  });
+
+  it('a role that is to be taken over is held, and nobody is let in as it', async () => {
+    const rule = { ...aDatabase().spec.allow[0], adopt: [username] };
+    world.put(aDatabase({ spec: { allow: [rule as never] } }));
+    world.roles.make(username);
+    await begin();
+    await pass();
+    expect(find('RoleReady')?.message).toContain('adopt');
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+  });
+
   it('the admin is not rehearsed again', async () => {
     await begin();
     await look();
     expect(world.calls).not.toContain('rehearse');
+  });
+
+  it('the database tells with which server, so that the operator itself can be let in there', async () => {
+    await begin();
+    const condition = world
+      .storedDatabase()
+      .status?.conditions?.find(({ type }) => type === 'TargetResolved');
+    expect(condition?.status).toBe('True');
+    expect(condition?.message).toContain(`A blue/green deployment with ${green} is under way`);
+    await switchOver();
+    const after = world.storedDatabase().status?.conditions?.find(({ type }) => type === 'TargetResolved');
+    expect(after?.message).not.toContain('blue/green');
   });
 
   it('the target is looked at again each minute', async () => {

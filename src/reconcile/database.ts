@@ -198,11 +198,14 @@ function linksOf({ target, unconfirmed, admin }: DatabaseState): readonly Link[]
   ];
 }
 
-const foundTarget = (
-  { endpoint, port, serverResourceID, isInBlueGreen }: ResolvedTarget,
-  unconfirmed: Failure | undefined,
-) =>
-  `${endpoint}:${port} is ${serverResourceID}.${isInBlueGreen === true ? ' A blue/green deployment is under way: roles are not changed before the switch.' : ''}${unconfirmed === undefined ? '' : ` Not confirmed lately: ${unconfirmed.message}`}`;
+const foundTarget = (target: ResolvedTarget, unconfirmed: Failure | undefined) =>
+  `${target.endpoint}:${target.port} is ${target.serverResourceID}.${switching(target)}${unconfirmed === undefined ? '' : ` Not confirmed lately: ${unconfirmed.message}`}`;
+
+function switching({ isInBlueGreen, resourceIDs, serverResourceID }: ResolvedTarget): string {
+  if (isInBlueGreen !== true) return '';
+  const other = resourceIDs.find((id) => id !== serverResourceID && !id.startsWith('prx-'));
+  return ` A blue/green deployment${other === undefined ? '' : ` with ${other}`} is under way: roles are not changed before the switch. An admin that logs in by token needs rds-db:connect on both ids.`;
+}
 
 async function write(
   database: IamDatabase,

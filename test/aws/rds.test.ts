@@ -254,6 +254,26 @@ test('proxies and deployments are shown to those only who may see them', async (
   for (const ask of asked) await expect(ask()).rejects.toMatchObject({ name: 'AccessDenied' });
 });
 
+test('a switch-over exchanges names and endpoints, and no resource ids', async () => {
+  const blue = aws.rds.createCluster({ identifier: 'orders' });
+  const green = aws.rds.createCluster({ identifier: 'orders-green' });
+  const arn = (name: string) => `arn:aws:rds:ap-northeast-2:${accountId}:cluster:${name}`;
+  const { identifier } = aws.rds.createBlueGreenDeployment({
+    name: 'upgrade',
+    source: arn('orders'),
+    target: arn('orders-green'),
+  });
+  aws.rds.switchOver(identifier);
+  const { DBClusters } = await rds.send(new DescribeDBClustersCommand({}));
+  expect(DBClusters).toMatchObject([
+    { DBClusterIdentifier: 'orders', DbClusterResourceId: green.resourceId, Endpoint: blue.endpoint },
+    { DBClusterIdentifier: 'orders-old1', DbClusterResourceId: blue.resourceId },
+  ]);
+  expect(DBClusters?.[1]?.Endpoint).toMatch(/^orders-old1\.cluster-/);
+  const { BlueGreenDeployments } = await rds.send(new DescribeBlueGreenDeploymentsCommand({}));
+  expect(BlueGreenDeployments).toMatchObject([{ Status: 'SWITCHOVER_COMPLETED', Target: arn('orders') }]);
+});
+
 test('a blue/green deployment is found by its source and changes its status', async () => {
   const source = `arn:aws:rds:ap-northeast-2:${accountId}:cluster:orders`;
   const { identifier } = aws.rds.createBlueGreenDeployment({

@@ -46,9 +46,7 @@ beforeAll(async () => {
   for (const user of [stays, leaves]) await scene.apply(user);
   for (const user of [stays, leaves]) await scene.untilReady(user);
 
-  const { endpoint: host, port } = { endpoint: 'orders-prod-green-abc.example.com', port: 5432 };
-  const made = stage.aws.rds.createCluster({ identifier: 'orders-prod-green-abc', endpoint: host, port });
-  green = made.resourceId;
+  green = stage.aws.rds.createCluster({ identifier: 'orders-prod-green-abc' }).resourceId;
   deployment = stage.aws.rds.createBlueGreenDeployment({
     name: 'upgrade',
     source: clusterARN('orders-prod'),
@@ -129,22 +127,10 @@ describe('a blue/green deployment that is under way', () => {
 describe('the switch', () => {
   it('finishes what was held, on the server that answers now', async () => {
     const switchedAt = Date.now();
-    const { rds } = stage.aws;
-    const { endpoint, readerEndpoint, gate } = stage.database;
-    rds.modifyBlueGreenDeployment(deployment, { status: 'SWITCHOVER_IN_PROGRESS' });
-    rds.modifyCluster('orders-prod', {
-      identifier: 'orders-prod-old1',
-      endpoint: 'orders-prod-old1.example.com',
-      readerEndpoint: 'orders-prod-old1-ro.example.com',
-    });
-    rds.modifyCluster('orders-prod-green-abc', {
-      identifier: 'orders-prod',
-      endpoint: endpoint.host,
-      readerEndpoint: readerEndpoint.host,
-    });
+    const { gate } = stage.database;
+    stage.aws.rds.switchOver(deployment);
     gate.setServer({ resourceId: green });
     gate.dropSessions();
-    rds.modifyBlueGreenDeployment(deployment, { status: 'SWITCHOVER_COMPLETED' });
 
     await scene.untilGone(leaves);
     expect(await sql(`SELECT FROM pg_roles WHERE rolname = 'payments_leaves'`)).toEqual([]);

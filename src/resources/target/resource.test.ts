@@ -69,6 +69,37 @@ describe('resolving a target', () => {
     expect(rds.asked).toEqual([]);
   });
 
+  it('goes on without the right to see blue/green deployments, and without no other', async () => {
+    const target = {
+      type: 'Cluster',
+      cluster: { identifier: 'orders', region: 'eu-west-1' },
+      proxies: [{ name: 'orders-proxy' }],
+    } as const;
+    const refusing = (kind: 'denied' | 'throttled') => () =>
+      Promise.reject(new Failure(kind, kind === 'denied' ? 'AccessDenied' : 'Throttled', 'AWS refused.'));
+    const rds = directory({ cluster: facts });
+    const unseen = await resolveTarget({ ...rds, deployments: refusing('denied') }, target, signal);
+    expect(unseen).not.toHaveProperty('isInBlueGreen');
+    for (const broken of [
+      { deployments: refusing('throttled') },
+      { proxy: refusing('denied') },
+      { proxy: refusing('throttled') },
+    ]) {
+      await expect(resolveTarget({ ...rds, ...broken }, target, signal)).rejects.toBeInstanceOf(Failure);
+    }
+  });
+
+  it('takes no id of the other server that could be more than one in a policy', async () => {
+    const arn = 'arn:aws:rds:eu-west-1:111122223333:cluster:orders';
+    const rds = directory({ cluster: facts });
+    const cluster = (identifier: string) =>
+      Promise.resolve(identifier === 'orders' ? facts : { ...facts, resourceID: 'cluster-*' });
+    const deployments = () => Promise.resolve([{ source: arn, target: `${arn}-green`, status: 'AVAILABLE' }]);
+    const target = { type: 'Cluster', cluster: { identifier: 'orders', region: 'eu-west-1' } } as const;
+    const resolved = await resolveTarget({ ...rds, cluster, deployments }, target, signal);
+    expect(resolved).toMatchObject({ isInBlueGreen: true, resourceIDs: ['cluster-ABC'] });
+  });
+
   it('passes on that AWS could not be asked, which is not the same as missing', async () => {
     const throttled = new Failure('throttled', 'Throttled', 'AWS asks to slow down.');
     const rds: RdsDirectory = {

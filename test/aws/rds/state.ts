@@ -85,6 +85,8 @@ export interface RdsFixtures {
   deleteProxy(name: string): void;
   createBlueGreenDeployment(deployment: NewBlueGreenDeployment): BlueGreenDeployment;
   modifyBlueGreenDeployment(identifier: string, changes: { status: string }): BlueGreenDeployment;
+  /** Names and endpoints change hands between two clusters, resource ids do not; the old one is called `-old1` then. */
+  switchOver(identifier: string): BlueGreenDeployment;
   deleteBlueGreenDeployment(identifier: string): void;
 }
 
@@ -191,6 +193,20 @@ export function createRdsFixtures(
     },
     modifyBlueGreenDeployment: (identifier, changes) =>
       changed(state.blueGreenDeployments, identifier, changes, 'identifier'),
+    switchOver: (identifier) => {
+      const { source, target } = existing(state.blueGreenDeployments, identifier);
+      const nameIn = (arn: string) => arn.slice(arn.lastIndexOf(':') + 1);
+      const blue = existing(state.clusters, nameIn(source));
+      const green = existing(state.clusters, nameIn(target));
+      const { identifier: name, endpoint, readerEndpoint } = blue;
+      const old = `${name}-old1`;
+      const renamed = (host: string | undefined) => host?.replace(name, old);
+      const former = { endpoint: renamed(endpoint), readerEndpoint: renamed(readerEndpoint) };
+      changed(state.clusters, name, { identifier: old, ...former }, 'identifier');
+      changed(state.clusters, green.identifier, { identifier: name, endpoint, readerEndpoint }, 'identifier');
+      const after = { status: 'SWITCHOVER_COMPLETED', source: `${source}-old1`, target: source };
+      return changed(state.blueGreenDeployments, identifier, after, 'identifier');
+    },
     deleteBlueGreenDeployment: (identifier) => removed(state.blueGreenDeployments, identifier),
   };
 }
