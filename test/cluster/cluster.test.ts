@@ -1,6 +1,6 @@
 // The packaged chart and the image on a real cluster: installed, working, upgraded, taken away and put back.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { accountID, region } from '../stage/account.ts';
+import { accountID } from '../stage/account.ts';
 import { until } from '../stage/wait.ts';
 import { clean } from './cleaning.ts';
 import {
@@ -16,17 +16,7 @@ import {
   untilNoPod,
   upgrade,
 } from './installation.ts';
-import {
-  apply,
-  holds,
-  kubectl,
-  list,
-  type Manifest,
-  read,
-  refusalOf,
-  reportOf,
-  untilTrue,
-} from './kubectl.ts';
+import { apply, holds, kubectl, list, read, refusalOf, reportOf, untilTrue } from './kubectl.ts';
 import {
   type AccountReport,
   awsNamespace,
@@ -38,57 +28,13 @@ import {
   reportPort,
   roleARN,
   teamNamespace,
-  testLabel,
 } from './names.ts';
+import { applications, batch, database, image, user, username, workload } from './objects.ts';
 import { namespace, serviceAccount, standIns } from './stand-ins.ts';
-import { type Workload, linesOf, loginOnce, workloadPod } from './workload.ts';
+import { linesOf, loginOnce, workloadPod } from './workload.ts';
 
 const operatorImage = process.env['IAMDB_TEST_OPERATOR_IMAGE'] ?? '';
-const image = process.env['IAMDB_TEST_PODS_IMAGE'] ?? '';
 
-/** Many enough that IAM's rate keeps the operator busy for seconds. */
-const batch = Array.from({ length: 20 }, (_, place) => `batch-${String(place + 1).padStart(2, '0')}`);
-const applications = ['checkout', 'late', 'returning', ...batch];
-
-const database: Manifest = {
-  apiVersion: 'iamdb.dev/v1alpha1',
-  kind: 'IamDatabase',
-  metadata: { name: 'orders', labels: testLabel },
-  spec: {
-    target: { type: 'Cluster', cluster: { identifier: 'orders-prod', region } },
-    database: 'orders',
-    admin: { username: 'iamdb_admin' },
-    allow: [
-      {
-        namespaces: { names: [teamNamespace] },
-        usernames: ['payments_*'],
-        memberOf: ['orders_readwrite'],
-        principals: [roleARN('payments-*')],
-      },
-    ],
-  },
-};
-
-const username = (name: string) => `payments_${name.replaceAll('-', '_')}`;
-const user = (name: string): Manifest => ({
-  apiVersion: 'iamdb.dev/v1alpha1',
-  kind: 'IamDatabaseUser',
-  metadata: { name, namespace: teamNamespace, labels: testLabel },
-  spec: {
-    databaseRef: { name: 'orders' },
-    username: username(name),
-    memberOf: ['orders_readwrite'],
-    principals: [{ serviceAccount: { name } }],
-  },
-});
-const workload = (name: string, pod: string, changes: Partial<Workload> = {}): Workload => ({
-  name: pod,
-  image,
-  serviceAccount: name,
-  roleARN: roleARN(`payments-${name}`),
-  user: name,
-  ...changes,
-});
 const untilUser = (name: string) =>
   untilTrue('iamdatabaseuser', name, teamNamespace, 'Ready', 'AccessVerified');
 const awsReport = () => reportOf<AccountReport>(awsNamespace, 'aws', reportPort);
