@@ -99,7 +99,7 @@ describe('a database that was just applied', () => {
   });
 
   it('is looked at again at its resync', async () => {
-    const world = await settled({ spec: { resync: { intervalSeconds: 60 } } });
+    const world = await settled({ spec: { resync: { policy: 'Periodic', intervalSeconds: 60 } } });
     const { afterMs } = await pass(world);
     expect(afterMs).toBeGreaterThanOrEqual(54_000);
     expect(afterMs).toBeLessThanOrEqual(66_000);

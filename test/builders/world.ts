@@ -129,6 +129,7 @@ export function aWorld(
   const disowned = new Set<string>();
   const proofs = new Map<string, Proof>();
   const declared = new Map<string, string>();
+  const lastSeen = new Map<string, string>();
   const losses = new Map<string, Loss>();
   const failures = new Map<string, number>();
   const ended = new Set<string>();
@@ -307,6 +308,7 @@ export function aWorld(
       vetted.delete(metadata.uid);
       proofs.delete(metadata.uid);
       declared.delete(metadata.uid);
+      lastSeen.delete(metadata.uid);
       losses.delete(metadata.uid);
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
@@ -329,6 +331,7 @@ export function aWorld(
     },
     proofs,
     declared,
+    seen: lastSeen,
     failures,
 
     put: (...objects) => {
@@ -360,7 +363,7 @@ export function aWorld(
       return found;
     },
     restart: () => {
-      for (const memory of [marks, vetted, proofs, declared, losses, failures]) memory.clear();
+      for (const memory of [marks, vetted, proofs, declared, lastSeen, losses, failures]) memory.clear();
     },
   };
   return world;

@@ -35,7 +35,7 @@ async function withPasswordAdmin(username: string): Promise<DatabaseManifest> {
     name,
     spec: {
       admin: { username, authentication: 'Secret', secretRef: { name } },
-      resync: { intervalSeconds: 30 },
+      resync: { policy: 'Periodic', intervalSeconds: 30 },
     },
   });
 }
