@@ -1,5 +1,6 @@
 // `operator-policy`: the AWS policy that the operator needs, from the same data as its published one.
 import { Command, InvalidArgumentError } from 'commander';
+import { roleARNPattern } from '../api/schema-parts.ts';
 import { whyNotUsername } from '../api/username.ts';
 import { operatorPolicy } from '../systems/permissions.ts';
 
@@ -11,6 +12,7 @@ interface Options {
   readonly roleArn: readonly string[];
   readonly admin: readonly (readonly [resourceID: string, username: string])[];
   readonly proxyRoleArn: readonly string[];
+  readonly assumeRole: readonly string[];
   readonly inlinePolicies?: boolean;
 }
 
@@ -54,6 +56,12 @@ export function operatorPolicyCommand(print: (text: string) => void): Command {
       [],
     )
     .option(
+      '--assume-role <arn...>',
+      'roles in spec.assumeRole of IamDatabases, for databases in other accounts; each needs this policy for its own account',
+      each(matching(new RegExp(roleARNPattern), 'It is the exact ARN of an IAM role.')),
+      [],
+    )
+    .option(
       '--partition <name>',
       'AWS partition',
       matching(/^aws[a-z-]{0,13}$/, 'It is aws, aws-cn or alike.'),
@@ -83,6 +91,7 @@ function policyOf({ account: accountID, partition, region, roleArn, admin, ...re
     ),
     regions: region,
     proxyRoles: rest.proxyRoleArn,
+    assumeRoles: rest.assumeRole,
     inline: rest.inlinePolicies === true,
   });
   return `${JSON.stringify(policy, null, 2)}\n`;

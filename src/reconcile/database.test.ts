@@ -54,7 +54,9 @@ describe('a database that was just applied', () => {
 
   it('is looked at again together with the others, so that they share what is asked of AWS', async () => {
     const world = applied({ spec: { resync: { policy: 'Periodic', intervalSeconds: 600 } } });
-    const { metadata, ...rest } = aDatabase({ spec: { resync: { policy: 'Periodic', intervalSeconds: 600 } } });
+    const { metadata, ...rest } = aDatabase({
+      spec: { resync: { policy: 'Periodic', intervalSeconds: 600 } },
+    });
     world.put({ ...rest, metadata: { ...metadata, name: 'reports', uid: 'another' } });
     const due: number[] = [];
     for (const name of ['orders', 'reports']) {
