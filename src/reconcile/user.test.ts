@@ -242,6 +242,17 @@ describe('a user that must not begin', () => {
     await expect(pass(world)).rejects.toThrow('The object changed.');
     expect(world.effects()).toEqual(['hold payments/checkout']);
   });
+
+  it('because the operator may not set its finalizer has had no effect, and is told', async () => {
+    const world = applied();
+    world.broken.hold = new Failure('denied', 'KubernetesUnavailable', 'A right is missing.');
+    await pass(world);
+    expect(world.effects().filter((effect) => !effect.startsWith('report'))).toEqual([
+      'hold payments/checkout',
+    ]);
+    const ready = world.stored().status?.conditions?.find(({ type }) => type === 'Ready');
+    expect(ready).toMatchObject({ status: 'False', message: 'A right is missing.' });
+  });
 });
 
 describe('after a start, before its database was looked at', () => {

@@ -3,6 +3,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { isLossOfSight } from './database-state.ts';
 import { endAccess } from './end-access.ts';
 import { expire } from './expire.ts';
+import { Failure } from './kernel/failure.ts';
 import { convergeConnection, convergeRole, convergeTrustBundle, isSettled } from './links.ts';
 import { convergePolicies } from './policy-links.ts';
 import { keepPermission, losePermission } from './lose-permission.ts';
@@ -47,7 +48,10 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
     return await planUser(found, standing, linksOf(standing, found), world, signal);
   }
 
-  const user = hasBegun(found) ? found : await world.userWrites.hold(found, signal);
+  const user = hasBegun(found) ? found : await begin(found, world, signal);
+  if (user instanceof Failure) {
+    return await report(found, world, { links: [...linksOf(standing, found), ...notBegun(user)] });
+  }
   const [bundle, connection, { role, policies, access }] = await Promise.all([
     convergeTrustBundle(user, standing, world, signal),
     convergeConnection(user, standing, world, signal),
@@ -65,6 +69,19 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
   const repairs = [role, policies, bundle, connection];
   return await report(user, world, { links, standing, policies, access, repairs });
 }
+
+/** The finalizer comes before every effect. That the right to set it is missing is told; what else fails is tried again. */
+async function begin(user: IamDatabaseUser, world: World, signal: AbortSignal) {
+  try {
+    return await world.userWrites.hold(user, signal);
+  } catch (thrown) {
+    if (thrown instanceof Failure && thrown.kind === 'denied') return thrown;
+    throw thrown;
+  }
+}
+
+const notBegun = (failure: Failure): readonly Link[] =>
+  later.map((type) => (type === 'RoleReady' ? failed(type, failure) : waiting(type, 'RoleReady')));
 
 /** A team's own suspend does not keep what the owner of the database takes back. */
 const isTakenBack = (user: IamDatabaseUser, world: World) =>

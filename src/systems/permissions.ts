@@ -13,7 +13,7 @@ export const clusterRules: readonly Rule[] = [
   {
     apiGroups: [group],
     resources: ['iamdatabases', 'iamdatabaseusers'],
-    verbs: ['get', 'list', 'watch', 'patch'],
+    verbs: ['list', 'watch', 'patch'],
     why: 'reads what is declared; patch sets and releases the finalizer',
   },
   {

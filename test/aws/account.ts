@@ -5,6 +5,7 @@ import type { Credential, CredentialStore, IssuedCredential } from './credential
 import { createHistory } from './history.ts';
 import { accountSummaryActions } from './iam/account-summary.ts';
 import { administratorAccess, initialState } from './iam/aws-managed.ts';
+import { entityPolicyActions } from './iam/entity-policies.ts';
 import { createFixtures, type IamFixtures } from './iam/fixtures.ts';
 import { policyActions } from './iam/policies.ts';
 import { policyTagActions } from './iam/policy-tags.ts';

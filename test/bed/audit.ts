@@ -9,6 +9,7 @@ export interface AuditEntry {
     readonly extra?: Readonly<Record<string, readonly string[]>>;
   };
   readonly objectRef?: {
+    readonly apiGroup?: string;
     readonly resource: string;
     readonly namespace?: string;
     readonly name?: string;

@@ -23,8 +23,8 @@ export interface Stage {
   readonly bed: Bed;
   readonly aws: Aws;
   readonly operator: Replica;
-  /** One more of the same settings, with credentials of its own; not started. */
-  replica(name: string): Promise<Replica>;
+  /** One more of the same settings but for those that are given, with credentials of its own; not started. */
+  replica(name: string, settings?: Readonly<Record<string, string>>): Promise<Replica>;
   readonly database: Database;
   readonly admin: Admin;
   /** With the option `elsewhere`. */
@@ -110,7 +110,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     if (extraRoots !== undefined) await writeFile(extraRoots, options.extraRoots ?? '');
     const kubeconfig = `${bed.folder('admin')}/admin.kubeconfig`;
     await bed.kube.kubeconfig(kubeconfig);
-    const replica = async (name: string): Promise<Replica> => {
+    const replica: Stage['replica'] = async (name, changed = {}) => {
       const own = bed.folder(name);
       const operatorConfig = `${own}/operator.kubeconfig`;
       const day = 86_400;
@@ -133,6 +133,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
           'listen-address': '',
           'log-level': 'debug',
           ...settings,
+          ...changed,
         },
       });
       return { ...running, name, credentialID: `JTI=${idOf(token)}` };

@@ -12,6 +12,7 @@ test.each([
   [noAnswer('none', 'NoCredentials'), "check the ServiceAccount's token"],
   [answer(401), "check the ServiceAccount's token"],
   [answer(403), 'the ClusterRole and the Role of the Helm chart'],
+  [new Error('what a pass makes of it', { cause: answer(403) }), 'the ClusterRole and the Role'],
   [answer(404), 'kubectl apply --server-side -f crds/'],
 ])('%s is given a remedy', (error, says) => {
   expect(remedyFor(error, server)).toContain(says);

@@ -3,7 +3,9 @@ import { KubeError } from './kube-error.ts';
 
 /** Undefined for what comes and goes by itself, and for what is no error of the API server. */
 export function remedyFor(error: unknown, server: string): string | undefined {
-  if (!(error instanceof KubeError)) return undefined;
+  // A Failure has it as its cause.
+  if (!(error instanceof KubeError))
+    return error instanceof Error ? remedyFor(error.cause, server) : undefined;
   const { status, reason } = error;
   if (reason === 'ConnectionFailed' || reason === 'Timeout') {
     return `The API server at ${server} does not answer, or not with a certificate that is trusted: check the network, NetworkPolicies and the kubeconfig.`;

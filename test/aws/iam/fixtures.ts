@@ -9,6 +9,7 @@ import { newPolicy } from './policies.ts';
 import { newRole } from './roles.ts';
 import { withAttached } from './role-policies.ts';
 import {
+  type Group,
   type ManagedPolicy,
   policyKey,
   policyOf,
@@ -16,6 +17,7 @@ import {
   roleOf,
   type User,
   withoutUser,
+  withGroup,
   withPolicy,
   withRole,
   withUser,
@@ -39,6 +41,7 @@ interface NewPrincipal {
 export interface IamFixtures {
   createUser(user: NewPrincipal): User;
   deleteUser(name: string): void;
+  createGroup(name: string): Group;
   createRole(
     role: NewPrincipal & { readonly trustPolicy: DocumentLike; readonly maxSessionDuration?: number },
   ): Role;
@@ -88,6 +91,19 @@ export function createFixtures(account: StsAccount): IamFixtures {
         return withUser(state, user);
       });
       return user;
+    },
+
+    createGroup: (name) => {
+      const group: Group = {
+        arn: iamArn(account, 'group', '/', name),
+        name,
+        path: '/',
+        id: uniqueId('AGPA'),
+        createdAt: account.now(),
+        ...policiesOf({ name }),
+      };
+      history.seed((state) => withGroup(state, group));
+      return group;
     },
 
     deleteUser: (name) => history.seed((state) => withoutUser(state, name)),

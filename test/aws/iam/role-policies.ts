@@ -204,9 +204,10 @@ function listEntities(account: IamAccount, parameters: Parameters): ReturnType<t
   const entities = [
     ...[...state.roles.values()].map((identity) => ({ kind: 'Role', identity })),
     ...[...state.users.values()].map((identity) => ({ kind: 'User', identity })),
+    ...[...state.groups.values()].map((identity) => ({ kind: 'Group', identity })),
   ].filter(({ kind, identity }) => (filter === undefined || filter === kind) && uses(identity));
 
-  // One marker runs over both kinds; the answer has a list for each.
+  // One marker runs over all kinds; the answer has a list for each.
   const { IsTruncated, Marker, members } = page(
     account,
     parameters,
@@ -221,7 +222,7 @@ function listEntities(account: IamAccount, parameters: Parameters): ReturnType<t
   return {
     PolicyRoles: ofKind('Role'),
     PolicyUsers: ofKind('User'),
-    PolicyGroups: [],
+    PolicyGroups: ofKind('Group'),
     IsTruncated,
     Marker,
   };

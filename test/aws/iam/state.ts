@@ -40,6 +40,7 @@ export interface Identity {
 }
 
 export type User = Identity;
+export type Group = Identity;
 
 export interface Role extends Identity {
   readonly trustPolicy: string;
@@ -52,9 +53,15 @@ export interface IamState {
   readonly policies: ReadonlyMap<string, ManagedPolicy>;
   readonly roles: ReadonlyMap<string, Role>;
   readonly users: ReadonlyMap<string, User>;
+  readonly groups: ReadonlyMap<string, Group>;
 }
 
-export const emptyState: IamState = { policies: new Map(), roles: new Map(), users: new Map() };
+export const emptyState: IamState = {
+  policies: new Map(),
+  roles: new Map(),
+  users: new Map(),
+  groups: new Map(),
+};
 
 export function findPolicy(state: IamState, arn: string): ManagedPolicy | undefined {
   const policy = state.policies.get(policyKey(arn));
@@ -98,6 +105,10 @@ export function withUser(state: IamState, user: User): IamState {
   return { ...state, users: new Map(state.users).set(user.name.toLowerCase(), user) };
 }
 
+export function withGroup(state: IamState, group: Group): IamState {
+  return { ...state, groups: new Map(state.groups).set(group.name.toLowerCase(), group) };
+}
+
 export function withoutUser(state: IamState, name: string): IamState {
   return { ...state, users: without(state.users, name.toLowerCase()) };
 }
@@ -118,7 +129,7 @@ export function defaultDocument(policy: ManagedPolicy): string {
   return version.document;
 }
 
-/** How often a policy is attached to roles and users. */
+/** How often a policy is attached to roles, users and groups. */
 export function attachmentCount(state: IamState, arn: string): number {
   return usageOf(state).attachments.get(arn) ?? 0;
 }
@@ -138,7 +149,7 @@ const usages = new WeakMap<IamState, Usage>();
 function usageOf(state: IamState): Usage {
   const known = usages.get(state);
   if (known !== undefined) return known;
-  const identities = [...state.roles.values(), ...state.users.values()];
+  const identities = [...state.roles.values(), ...state.users.values(), ...state.groups.values()];
   const usage = {
     attachments: tally(identities.flatMap(({ attached }) => attached)),
     boundaries: tally(identities.flatMap(({ boundary }) => boundary ?? [])),

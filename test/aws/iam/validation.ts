@@ -32,7 +32,7 @@ export function roleName(parameters: Parameters): string {
   return entityName(parameters, 'RoleName', 64);
 }
 
-function entityName(parameters: Parameters, parameter: string, maxLength: number): string {
+export function entityName(parameters: Parameters, parameter: string, maxLength: number): string {
   const name = parameters.required(parameter);
   const member = memberName(parameter);
   if (name === '') {
