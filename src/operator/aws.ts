@@ -4,7 +4,7 @@ import type { Log } from '../ops/log.ts';
 import { accountOf } from '../resources/policy/arn.ts';
 import { acceptBundle, maxBundleBytes, rootsWithin } from '../resources/trust-bundle/roots.ts';
 import { type IamPace, iamPace } from '../systems/iam/iam.ts';
-import { trustStore } from '../systems/trust-store/trust-store.ts';
+import { type RootsCopy, trustStore } from '../systems/trust-store/trust-store.ts';
 import { type AccountOptions, type AwsAccount, awsAccount } from './account.ts';
 import { type Identity, keyOf } from './identities.ts';
 
@@ -14,9 +14,12 @@ export interface AwsSystems {
   close(): void;
 }
 
-const dayMs = 86_400_000;
+/** Between two fetches of a trust bundle. */
+export const refreshMs = 86_400_000;
 
-export function awsSystems(options: AccountOptions & { readonly log: Log }): AwsSystems {
+export function awsSystems(
+  options: AccountOptions & { readonly log: Log; readonly trustCopy: RootsCopy },
+): AwsSystems {
   const { config, log, metrics } = options;
   const scale = config['time-scale'];
   const now = () => Date.now();
@@ -55,14 +58,15 @@ export function awsSystems(options: AccountOptions & { readonly log: Log }): Aws
     // HTTPS_PROXY and NO_PROXY, as the platform sets them.
     dispatcher: new EnvHttpProxyAgent(),
     baseURL: config['trust-store-url'] === '' ? undefined : config['trust-store-url'],
-    timing: { refreshMs: dayMs * scale, retryMs: 5_000 * scale, timeoutMs: 10_000 },
+    timing: { refreshMs: refreshMs * scale, retryMs: 5_000 * scale, timeoutMs: 10_000 },
     maxBytes: maxBundleBytes,
     now,
     accept: acceptBundle,
-    onFetched: (region, roots) => {
-      const ends = rootsWithin(roots, { region, now: now() }).map(({ notAfter }) => notAfter);
+    copy: options.trustCopy,
+    onRoots: (region, { text, fetchedAt }) => {
+      const ends = rootsWithin(text, { region, now: now() }).map(({ notAfter }) => notAfter);
       metrics.set('iamdb_ca_earliest_expiry_timestamp_seconds', { region }, Math.min(...ends) / 1000);
-      metrics.set('iamdb_ca_bundle_fetched_timestamp_seconds', { region }, now() / 1000);
+      metrics.set('iamdb_ca_bundle_fetched_timestamp_seconds', { region }, fetchedAt / 1000);
     },
     onStale: (region, failure) =>
       log.warn({ region, err: failure }, 'the trust bundle could not be refreshed'),

@@ -29,13 +29,14 @@ import { remedyFor } from '../systems/kubernetes/remedy.ts';
 import { kinds } from '../systems/kubernetes/resource.ts';
 import { requestToken } from '../systems/kubernetes/token-request.ts';
 import { connect } from '../systems/kubernetes/transport.ts';
-import { awsSystems } from './aws.ts';
+import { awsSystems, refreshMs } from './aws.ts';
 import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
 import { configMaps } from './config-maps.ts';
 import { observe } from './observe.ts';
 import { objectWrites } from './object-writes.ts';
 import { type SecretObject, servers } from './servers.ts';
 import { createSweeper } from './sweeper.ts';
+import { trustCopy } from './trust-copy.ts';
 import { wakeUps } from './wake-ups.ts';
 import { createWorld } from './world.ts';
 
@@ -99,8 +100,22 @@ export async function startOperator(options: {
     const wanted = { namespace, serviceAccount: name, audiences: [stsAudience], expirationSeconds: 600 };
     return (await orKubeFailure(requestToken(transport, wanted, passSignal))).token;
   };
+  const kept = configMaps(
+    objectsOf<ConfigMapObject>(transport, kinds.configMap),
+    caches.configMaps,
+    operatorID,
+  );
   const aws = awsSystems({
     config,
+    trustCopy: trustCopy({
+      configMaps: kept,
+      operatorID,
+      namespace: config.namespace,
+      isPlanned: config.mode === 'Plan',
+      renewMs: refreshMs * config['time-scale'],
+      now: () => Date.now(),
+      onError: (failure) => log.warn({ err: failure }, 'the trust bundle could not be kept for a restart'),
+    }),
     mayDial,
     operatorID,
     beforeWrite,
@@ -128,11 +143,7 @@ export async function startOperator(options: {
     caches,
     aws,
     servers: databaseServers,
-    configMaps: configMaps(
-      objectsOf<ConfigMapObject>(transport, kinds.configMap),
-      caches.configMaps,
-      operatorID,
-    ),
+    configMaps: kept,
     userWrites: objectWrites<IamDatabaseUser, UserStatus>(
       objectsOf(transport, kinds.iamDatabaseUser),
       caches.users,

@@ -10,7 +10,6 @@ import { keepPermission, losePermission } from './lose-permission.ts';
 import { modeOf, ownersMode } from './mode.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { planUser } from './plan-user.ts';
-import type { Failure } from './kernel/failure.ts';
 import { type AccessDone, proveAccess } from './prove-access.ts';
 import { checkProxyRoles } from './proxy-roles.ts';
 import { report, reportSuspended } from './report-user.ts';

@@ -38,7 +38,7 @@ export const clusterRules: readonly Rule[] = [
     apiGroups: [''],
     resources: ['configmaps'],
     verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
-    why: 'trust bundles and connection details',
+    why: "trust bundles and connection details; a copy of the former in the operator's own namespace",
   },
   {
     apiGroups: ['events.k8s.io'],

@@ -111,6 +111,7 @@ export function createAccount(options: {
           ...versionActions(sts),
           ...roleActions(sts),
           ...rolePolicyActions(sts),
+          ...entityPolicyActions(sts),
           ...accountSummaryActions(sts),
         },
         sts: stsActions(sts),

@@ -1,7 +1,9 @@
 // AWS, the database server and the trust store refusing or failing: told, nothing that works is lost, and mended by itself.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { FaultKind } from '../aws/faults.ts';
+import { createRdsTrust } from '../bed/rds-trust.ts';
 import { createWorkloadRole, operatorRoleARN, region } from '../stage/account.ts';
+import { operatorNamespace } from '../stage/cluster.ts';
 import { userManifest } from '../stage/scene.ts';
 import { until } from '../stage/wait.ts';
 import { bystander, type Refusals, rule, startRefusals } from './refusals.ts';
@@ -322,7 +324,48 @@ describe('the database server', () => {
   });
 });
 
+/** Of the operator itself: what it had in hand before. */
+const copy = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'iamdb-operator-stage-trust-store', namespace: operatorNamespace },
+};
+
 describe('the trust store', () => {
+  it('is down when the operator starts: the copy from before serves, new users included, and is held against the next bundle', async () => {
+    const user = userManifest('trust-copy', { trustBundle: { configMapName: 'ca-copy' } });
+    const before = await bundle();
+    await t.stage.operator.stop();
+    const kept = await t.scene.configMap(operatorNamespace, copy.metadata.name);
+    expect(Object.keys(kept?.data ?? {})).toEqual([`${region}-bundle.pem`]);
+    t.stage.bed.trustStore.setMode('down');
+    await t.scene.apply(user);
+    await t.stage.operator.start();
+    await t.expectServed(user);
+    await t.scene.untilCondition(user, 'TrustBundleReady', 'True');
+    await t.scene.untilCondition(t.orders(), 'AdminReady', 'True');
+    expect((await t.scene.configMap('payments', 'ca-copy'))?.data['ca.crt']).toBe(before?.data['ca.crt']);
+    expect(await t.scene.configMap(operatorNamespace, copy.metadata.name)).toEqual(kept);
+    t.stage.bed.trustStore.setMode('ok');
+    await t.remove(user);
+  });
+
+  it('is down and the copy was spoilt: what is no authority of RDS is not trusted', async () => {
+    const stranger = await createRdsTrust('eu-west-1');
+    await t.stage.operator.stop();
+    const kept = await t.scene.read<{ readonly data: Readonly<Record<string, string>> }>(copy);
+    await t.scene.patch(copy, { data: { [`${region}-bundle.pem`]: stranger.roots.join('') } });
+    t.stage.bed.trustStore.setMode('down');
+    await t.stage.operator.start();
+    await t.scene.untilCondition(t.orders(), 'AdminReady', 'False', 'BundleUnavailable');
+    t.stage.bed.trustStore.setMode('ok');
+    await t.scene.untilReady(t.orders());
+    await until('the copy to be whole again', async () => {
+      const now = await t.scene.configMap(operatorNamespace, copy.metadata.name);
+      return now?.data[`${region}-bundle.pem`] === kept?.data[`${region}-bundle.pem`];
+    });
+  });
+
   it.each([
     ['truncated', 'BundleInvalid', 'is it cut off, or a web page?'],
     ['html', 'BundleInvalid', 'is it cut off, or a web page?'],
@@ -330,13 +373,14 @@ describe('the trust store', () => {
     ['missing', 'BundleUnavailable', 'it answered with HTTP status 404'],
     ['down', 'BundleUnavailable', 'it cannot be reached'],
   ] as const)(
-    'is %s when the operator starts: %s is told, no bundle is made of it, the one from before stays byte for byte, and all is ready once it is mended',
+    'is %s when the operator starts for the first time: %s is told, no bundle is made of it, the one from before stays byte for byte, and all is ready once it is mended',
     async (mode, reason, says) => {
       const name = `ca-${mode}`;
       const user = userManifest(`trust-${mode}`, { trustBundle: { configMapName: name } });
       const before = await bundle();
       expect(before?.data['ca.crt']).toContain('BEGIN CERTIFICATE');
       await t.stage.operator.stop();
+      await t.scene.delete(copy);
       t.stage.bed.trustStore.setMode(mode);
       await t.scene.apply(user);
       await t.stage.operator.start();

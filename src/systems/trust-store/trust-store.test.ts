@@ -218,3 +218,48 @@ describe('which host is asked', () => {
     expect(await hostFor('aws', where)).toBe('nobody');
   });
 });
+
+describe('a copy from before a restart', () => {
+  const fetchedAt = Date.now() - day / 2;
+  const copyOf = (text: string | undefined) => {
+    const kept: string[] = [];
+    return {
+      kept,
+      find: async () => (text === undefined ? undefined : { text, fetchedAt }),
+      keep: async (_: string, roots: { readonly text: string }) => void kept.push(roots.text),
+    };
+  };
+  const current = () => trusts.current.roots.join('');
+
+  it('serves where the trust store does not answer, as old as it is', async () => {
+    standIn.setMode('down');
+    const told: number[] = [];
+    const store = open({ copy: copyOf(current()), onRoots: (_, roots) => told.push(roots.fetchedAt) });
+    expect(certificates(await store.roots(region, 'aws', signal))).toBe(3);
+    expect(told).toEqual([fetchedAt]);
+    expect(stale.map(({ reason }) => reason)).toEqual(['BundleUnavailable']);
+    // It is tried again as soon as a failed fetch is.
+    standIn.setMode('ok');
+    clock += 5_000;
+    await store.roots(region, 'aws', signal);
+    await vi.waitUntil(() => told.length === 2);
+  });
+
+  it('is united with what is fetched, so that a restart takes no authority away, and kept anew', async () => {
+    standIn.setMode('rotated');
+    const copy = copyOf(current());
+    const text = await open({ copy }).roots(region, 'aws', signal);
+    expect(certificates(text)).toBe(6);
+    expect(copy.kept).toEqual([text]);
+  });
+
+  it('that is not there, or cannot be read, is none', async () => {
+    standIn.setMode('down');
+    const broken = { ...copyOf(undefined), find: async () => await Promise.reject(new Error('no answer')) };
+    for (const copy of [copyOf(undefined), broken]) {
+      await expect(open({ copy }).roots(region, 'aws', signal)).rejects.toMatchObject({
+        reason: 'BundleUnavailable',
+      });
+    }
+  });
+});

@@ -1,4 +1,4 @@
-// Amazon's trust store for RDS, or a mirror of it: fetches the certificate bundle of a region and keeps the last good one.
+// Amazon's trust store for RDS, or a mirror of it: fetches the certificate bundle of a region and keeps the last good one, over a restart too.
 import { type Dispatcher, fetch } from 'undici';
 import { asFailure, Failure } from '../../reconcile/kernel/failure.ts';
 import { unlessAborted } from '../unless-aborted.ts';
@@ -29,10 +29,25 @@ export interface TrustStoreOptions {
     lastGood: string | undefined,
     of: { readonly region: string; readonly now: number },
   ) => string | Failure;
-  /** Told each good fetch: what the region's roots are by now. */
-  readonly onFetched?: (region: string, roots: string) => void;
+  /** Where the roots in hand are kept for the time after a restart. */
+  readonly copy?: RootsCopy;
+  /** Told what the region's roots are by now, fetched or from the copy. */
+  readonly onRoots?: (region: string, roots: KeptRoots) => void;
   /** Told when a refresh failed and the last good bundle stays. */
   readonly onStale: (region: string, failure: Failure) => void;
+}
+
+export interface KeptRoots {
+  readonly text: string;
+  /** Milliseconds since 1970. */
+  readonly fetchedAt: number;
+}
+
+export interface RootsCopy {
+  /** Those that are valid still, or undefined. */
+  find(region: string, signal: AbortSignal): Promise<KeptRoots | undefined>;
+  /** Never rejects. */
+  keep(region: string, roots: KeptRoots): Promise<void>;
 }
 
 /** The only hosts that are ever asked, by partition. */
@@ -43,7 +58,7 @@ const hosts: ReadonlyMap<string, string> = new Map([
 ]);
 
 interface Entry {
-  readonly good?: { readonly text: string; readonly fetchedAt: number };
+  readonly good?: KeptRoots;
   readonly failed?: { readonly failure: Failure; readonly at: number };
   readonly pending?: Promise<string>;
 }
@@ -52,20 +67,34 @@ export function trustStore(options: TrustStoreOptions): TrustStore {
   const { timing, now } = options;
   const entries = new Map<string, Entry>();
 
+  /** What is in hand, or was before a restart. */
+  const lastGood = async (region: string): Promise<KeptRoots | undefined> =>
+    entries.get(region)?.good ??
+    (await options.copy?.find(region, AbortSignal.timeout(timing.timeoutMs)).catch(() => undefined));
+
   const load = async (region: string, url: string): Promise<string> => {
+    const before = await lastGood(region);
     try {
       const fetched = await download(url, region, options);
       const at = now();
-      const accepted = options.accept(fetched, entries.get(region)?.good?.text, { region, now: at });
+      const accepted = options.accept(fetched, before?.text, { region, now: at });
       if (accepted instanceof Failure) throw accepted;
-      entries.set(region, { good: { text: accepted, fetchedAt: at } });
-      options.onFetched?.(region, accepted);
+      const good = { text: accepted, fetchedAt: at };
+      entries.set(region, { good });
+      options.onRoots?.(region, good);
+      await options.copy?.keep(region, good);
       return accepted;
     } catch (thrown) {
-      const { good } = entries.get(region) ?? {};
       const failure = asFailure(thrown);
-      entries.set(region, { ...(good === undefined ? {} : { good }), failed: { failure, at: now() } });
-      throw failure;
+      const isFirst = entries.get(region)?.good === undefined;
+      entries.set(region, {
+        ...(before === undefined ? {} : { good: before }),
+        failed: { failure, at: now() },
+      });
+      if (before === undefined || !isFirst) throw failure;
+      options.onRoots?.(region, before);
+      options.onStale(region, failure);
+      return before.text;
     }
   };
   /** Joins the fetch that is under way, or starts one. */
@@ -83,7 +112,8 @@ export function trustStore(options: TrustStoreOptions): TrustStore {
       const { good, failed, pending } = entries.get(region) ?? {};
       const mayTry = failed === undefined || now() - failed.at >= timing.retryMs;
       if (good !== undefined) {
-        if (pending === undefined && mayTry && now() - good.fetchedAt >= timing.refreshMs) {
+        const isDue = failed !== undefined || now() - good.fetchedAt >= timing.refreshMs;
+        if (pending === undefined && mayTry && isDue) {
           // In the background: what is good serves on, however the refresh ends.
           fetchOnce(region, url).catch((thrown: unknown) => {
             options.onStale(region, asFailure(thrown));
