@@ -12,6 +12,11 @@ interface Setting {
   readonly helm: string | null;
 }
 
+const namespaceList = {
+  pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(,[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/,
+  takes: 'names of namespaces with commas between them',
+};
+
 export const settings = {
   'operator-id': {
     type: 'string',
@@ -87,15 +92,20 @@ export const settings = {
     sentence: "Prove logins with the operator's own identity where the workload's cannot be had.",
     helm: 'proveAsOperator',
   },
+  'watch-namespaces': {
+    type: 'string',
+    default: '',
+    sentence:
+      'Namespaces, with commas, whose IamDatabaseUsers are served; they have to exist. Needs --operator-id, and fewer rights. What was made for users of other namespaces is left as it is. Default: all.',
+    form: namespaceList,
+    helm: 'watchNamespaces',
+  },
   'prove-with-service-accounts-in': {
     type: 'string',
     default: '',
     sentence:
       'Namespaces, with commas, in which logins are proven by tokens of the ServiceAccounts in principals. Needs serviceaccounts/token create there (token-rules.yaml). Default: none.',
-    form: {
-      pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(,[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/,
-      takes: 'names of namespaces with commas between them',
-    },
+    form: namespaceList,
     helm: 'proveWithServiceAccountsIn',
   },
   'proofs-per-second': {
@@ -188,7 +198,13 @@ export function readConfig(
     const text = given.get(name) ?? env[`IAMDB_${name.toUpperCase().replaceAll('-', '_')}`];
     return [name, text === undefined ? setting.default : parse(name, setting, text)];
   });
-  return withPlatformDefaults(Object.fromEntries(values) as Config, env);
+  const config = Object.fromEntries(values) as Config;
+  if (config['watch-namespaces'] !== '' && config['operator-id'] === '') {
+    throw new ConfigError(
+      '--watch-namespaces needs --operator-id: the right to read the uid of kube-system is not among the fewer rights, and every installation needs a name of its own',
+    );
+  }
+  return withPlatformDefaults(config, env);
 }
 
 const withPlatformDefaults = (config: Config, env: Readonly<Record<string, string | undefined>>): Config =>

@@ -32,8 +32,8 @@ export interface StoreWriter<T> {
   upsert(object: T): readonly Change<T>[];
   /** Does nothing if another object (by uid) has taken the key. */
   remove(object: T): readonly Change<T>[];
-  /** Makes the store hold exactly these. */
-  replace(objects: readonly T[]): readonly Change<T>[];
+  /** Makes the store hold exactly these, or of its part exactly these. */
+  replace(objects: readonly T[], isOfPart?: (object: T) => boolean): readonly Change<T>[];
 }
 
 export interface Store<T, Index extends string = never> extends StoreReader<T, Index>, StoreWriter<T> {}
@@ -147,11 +147,11 @@ export function createStore<T extends KubeObject, Index extends string = never>(
       drop(key);
       return [{ kind: 'deleted', key, object }];
     },
-    replace: (objects) => {
+    replace: (objects, isOfPart = () => true) => {
       const kept = new Set(objects.map(keyOf));
       const changes: Change<T>[] = [];
       for (const [key, entry] of entries) {
-        if (kept.has(key)) continue;
+        if (kept.has(key) || !isOfPart(entry.object)) continue;
         drop(key);
         changes.push({ kind: 'deleted', key, object: entry.object });
       }

@@ -5,7 +5,13 @@ import { systemClock } from '../controller/clock.ts';
 import type { Report } from '../controller/incident.ts';
 import type { KubeObject } from '../controller/object.ts';
 import { createReflector, type ListWatch, type Reflector } from '../controller/reflector.ts';
-import { type Change, createStore, type IndexFunctions, type Store } from '../controller/store.ts';
+import {
+  type Change,
+  createStore,
+  type IndexFunctions,
+  type Store,
+  type StoreWriter,
+} from '../controller/store.ts';
 import type { ReflectorTiming } from '../controller/timing.ts';
 import { annotations } from '../api/names.ts';
 import { listWatchOf, metadataListWatchOf, type Scope } from '../systems/kubernetes/list-watch.ts';
@@ -61,24 +67,29 @@ export interface Handlers {
 export function createCaches(options: {
   readonly transport: KubeTransport;
   readonly operatorID: string;
+  /** Where users are looked for; empty: everywhere. */
+  readonly watched: readonly string[];
+  /** The operator's own, where its ConfigMaps are. */
+  readonly namespace: string;
   readonly timing: ReflectorTiming;
   readonly report: Report;
 }): Caches {
-  const { transport, operatorID, timing, report } = options;
+  const { transport, operatorID, watched, timing, report } = options;
   const reflectors: Reflector[] = [];
 
   const store = <T extends KubeObject, I extends string>(indexes: IndexFunctions<T, I>) =>
     createStore<T, I>({ indexes, report });
   const reflect = <T extends KubeObject>(
     kind: ResourceDescriptor,
-    into: Store<T> | Store<T, string>,
+    into: StoreWriter<T>,
     onChange: (change: Change<T>, initial: boolean) => void,
     source: ListWatch<T>,
+    namespace?: string,
   ) => {
     const reflector = createReflector<T>({
-      name: kind.plural,
+      name: namespace === undefined ? kind.plural : `${kind.plural} in ${namespace}`,
       source,
-      store: into,
+      store: namespace === undefined ? into : partOf(into, namespace),
       onChange,
       timing,
       clock: systemClock,
@@ -117,21 +128,27 @@ export function createCaches(options: {
     serviceAccounts,
     start: (handlers) => {
       const ours = `${labels.managedBy}=${managedByValue},${labels.operatorID}=${operatorID}`;
+      const everywhere = [undefined];
+      const own = new Set([...watched, options.namespace]);
       reflect(kinds.namespace, namespaces, handlers.namespace, whole(kinds.namespace));
-      reflect(
-        kinds.configMap,
-        configMaps,
-        handlers.configMap,
-        whole(kinds.configMap, { labelSelector: ours }),
-      );
-      reflect(
-        kinds.serviceAccount,
-        serviceAccounts,
-        handlers.serviceAccount,
-        metadataListWatchOf(transport, kinds.serviceAccount, trimServiceAccount),
-      );
+      for (const namespace of watched.length === 0 ? everywhere : own) {
+        const source = whole<ConfigMapObject>(kinds.configMap, { ...inside(namespace), labelSelector: ours });
+        reflect(kinds.configMap, configMaps, handlers.configMap, source, namespace);
+      }
+      for (const namespace of watched.length === 0 ? everywhere : watched) {
+        const source = metadataListWatchOf(
+          transport,
+          kinds.serviceAccount,
+          trimServiceAccount,
+          inside(namespace),
+        );
+        reflect(kinds.serviceAccount, serviceAccounts, handlers.serviceAccount, source, namespace);
+      }
       reflect(kinds.iamDatabase, databases, handlers.database, whole(kinds.iamDatabase));
-      reflect(kinds.iamDatabaseUser, users, handlers.user, whole(kinds.iamDatabaseUser));
+      for (const namespace of watched.length === 0 ? everywhere : watched) {
+        const source = whole<IamDatabaseUser>(kinds.iamDatabaseUser, inside(namespace));
+        reflect(kinds.iamDatabaseUser, users, handlers.user, source, namespace);
+      }
     },
     whenSynced: async (signal) => {
       await Promise.all(reflectors.map((reflector) => reflector.whenSynced(signal)));
@@ -142,3 +159,11 @@ export function createCaches(options: {
     },
   };
 }
+
+const inside = (namespace: string | undefined): Scope => (namespace === undefined ? {} : { namespace });
+
+/** A list of one namespace tells nothing of the others. */
+const partOf = <T extends KubeObject>(store: StoreWriter<T>, namespace: string): StoreWriter<T> => ({
+  ...store,
+  replace: (objects) => store.replace(objects, ({ metadata }) => metadata.namespace === namespace),
+});

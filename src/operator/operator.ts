@@ -77,7 +77,10 @@ export async function startOperator(options: {
     if (config['leader-elect'] && election?.isLeader() !== true) throw notLeading;
   };
 
+  const watched = config['watch-namespaces'].split(',').filter(Boolean);
   const transport = connect({
+    // Three kinds in each namespace, in our own one, and two without one; some more while one is replaced.
+    poolSizes: { requests: 8, watches: 16 + 3 * watched.length },
     kubeConfig,
     userAgent: 'iamdb-operator',
     onRequest: requestMetrics(metrics, server === '' ? '' : new URL(server).host),
@@ -89,7 +92,14 @@ export async function startOperator(options: {
   const instance = `${hostname()}-${randomUUID().slice(0, 8)}`;
   log.info({ operatorID, instance }, 'starting');
 
-  const caches = createCaches({ transport, operatorID, timing: timing.reflector, report });
+  const caches = createCaches({
+    transport,
+    operatorID,
+    watched,
+    namespace: config.namespace,
+    timing: timing.reflector,
+    report,
+  });
   const events = createEventRecorder({
     sink: eventSink(transport, { controller: 'iamdb.dev/operator', instance: instance.slice(0, 128) }),
     timing: timing.events,

@@ -52,6 +52,11 @@ export function createWorld(options: {
 }): World {
   const { config, operatorID, caches, aws, servers, configMaps } = options;
   const known = emptyKnowledge();
+  const watched = config['watch-namespaces']
+    .split(',')
+    .toSorted()
+    .join(' ')
+    .replace(/^(?=.)/, ' ');
   const now = () => Date.now();
   const pace = createLoginPace(config['proofs-per-second'], systemClock);
   const view = {
@@ -77,7 +82,8 @@ export function createWorld(options: {
   const seen = {
     operatorID,
     // One account may serve several clusters, and a rebuilt one does not know its objects yet.
-    scope: () => `cluster ${caches.namespaces.get('kube-system')?.metadata.uid ?? 'unknown'}`,
+    // Nor does one that is told to look at other namespaces than before.
+    scope: () => `cluster ${caches.namespaces.get('kube-system')?.metadata.uid ?? 'unknown'}${watched}`,
     resourceIDs: (account: string) =>
       new Set(
         [...known.states.values()].flatMap(({ target }) =>

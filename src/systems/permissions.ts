@@ -8,25 +8,54 @@ export interface Rule {
   readonly why: string;
 }
 
-/** In every namespace. */
-export const clusterRules: readonly Rule[] = [
+/** On what belongs to no namespace. */
+export const clusterScopedRules: readonly Rule[] = [
   {
     apiGroups: [group],
-    resources: ['iamdatabases', 'iamdatabaseusers'],
+    resources: ['iamdatabases'],
     verbs: ['list', 'watch', 'patch'],
     why: 'reads what is declared; patch sets and releases the finalizer',
   },
   {
     apiGroups: [group],
-    resources: ['iamdatabases/status', 'iamdatabaseusers/status'],
+    resources: ['iamdatabases/status'],
     verbs: ['patch'],
     why: 'reports',
   },
   {
     apiGroups: [''],
     resources: ['namespaces'],
-    verbs: ['get', 'list', 'watch'],
-    why: "labels and uids for allow rules and marks; kube-system's uid as the default operator id",
+    verbs: ['list', 'watch'],
+    why: 'labels and uids for allow rules and marks',
+  },
+];
+
+const configMaps: Rule = {
+  apiGroups: [''],
+  resources: ['configmaps'],
+  verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
+  why: "trust bundles and connection details; a copy of the former in the operator's own namespace",
+};
+const events: Rule = {
+  apiGroups: ['events.k8s.io'],
+  resources: ['events'],
+  verbs: ['create', 'patch'],
+  why: 'tells what happened',
+};
+
+/** Where there are IamDatabaseUsers: in every namespace, or in each of --watch-namespaces by a Role of its own. */
+export const watchedRules: readonly Rule[] = [
+  {
+    apiGroups: [group],
+    resources: ['iamdatabaseusers'],
+    verbs: ['list', 'watch', 'patch'],
+    why: 'reads what is declared; patch sets and releases the finalizer',
+  },
+  {
+    apiGroups: [group],
+    resources: ['iamdatabaseusers/status'],
+    verbs: ['patch'],
+    why: 'reports',
   },
   {
     apiGroups: [''],
@@ -34,18 +63,25 @@ export const clusterRules: readonly Rule[] = [
     verbs: ['list', 'watch'],
     why: 'the IAM role that a ServiceAccount in principals is annotated with; only metadata is asked for',
   },
+  configMaps,
+  events,
+];
+
+/** With --watch-namespaces: in the operator's own namespace. */
+export const copyRules: readonly Rule[] = [configMaps];
+/** With --watch-namespaces: in namespace default, where events about objects without a namespace live. */
+export const eventRules: readonly Rule[] = [events];
+
+/** In every namespace, without --watch-namespaces. */
+export const clusterRules: readonly Rule[] = [
+  ...clusterScopedRules,
   {
     apiGroups: [''],
-    resources: ['configmaps'],
-    verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
-    why: "trust bundles and connection details; a copy of the former in the operator's own namespace",
+    resources: ['namespaces'],
+    verbs: ['get'],
+    why: "kube-system's uid as the default operator id",
   },
-  {
-    apiGroups: ['events.k8s.io'],
-    resources: ['events'],
-    verbs: ['create', 'patch'],
-    why: 'tells what happened',
-  },
+  ...watchedRules,
 ];
 
 /** In the operator's own namespace only. */

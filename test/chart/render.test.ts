@@ -50,7 +50,7 @@ const together = Object.fromEntries(Object.entries(samples).filter(([path]) => !
 
 const cases: readonly (readonly [name: string, values: ChartValues, kinds: number])[] = [
   ['the defaults', {}, 16],
-  ['every value at once', nested(together), 27],
+  ['every value at once', nested(together), 35],
   ['one replica without an election', nested({ replicas: 1, 'leaderElection.enabled': false }), 15],
   [
     "the platform's own account, roles and CRDs",

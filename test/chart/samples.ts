@@ -94,6 +94,7 @@ export const samples: Readonly<Record<string, unknown>> = {
   bundleMountPath: '/var/run/rds-ca',
   allowLocalAddresses: true,
   proveAsOperator: true,
+  watchNamespaces: 'payments,shop',
   proveWithServiceAccountsIn: 'payments,shop',
   mode: 'Plan',
   proofsPerSecond: 2.5,

@@ -76,6 +76,7 @@ describe.skipIf(noHelm)('a value', () => {
   const company: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     'leaderElection.enabled': { replicas: 1 },
     'service.enabled': { 'serviceMonitor.enabled': false },
+    watchNamespaces: { operatorID: 'production' },
   };
 
   it('has a sample for each', () => {
@@ -117,6 +118,7 @@ describe.skipIf(noHelm)('a value', () => {
     ['url', { trustStore: { url: 'ftp://mirror' } }],
     ['digest', { image: { digest: 'latest' } }],
     ['replicas', { leaderElection: { enabled: false } }],
+    ['operatorID', { watchNamespaces: 'payments' }],
     ['service.enabled', nested({ 'serviceMonitor.enabled': true, 'service.enabled': false })],
   ])('that cannot work is refused by its name: %s', async (name, wrong) => {
     await expect(helm.render(wrong)).rejects.toThrow(name);
@@ -186,6 +188,24 @@ describe.skipIf(noHelm)('what is rendered', () => {
         },
       },
     ]);
+  });
+
+  it('with watchNamespaces has rights in the cluster on IamDatabases and namespaces alone, the rest by Roles', async () => {
+    const manifests = await helm.render({ watchNamespaces: 'payments,shop', operatorID: 'production' });
+    const rulesOf = ({ rules }: Manifest) =>
+      (rules as readonly { readonly resources: readonly string[] }[]).flatMap(({ resources }) => resources);
+    const named = (kind: string) => manifests.filter((manifest) => manifest.kind === kind);
+    const own = named('ClusterRole').find(({ metadata }) => metadata.name === 'iamdb-operator');
+    expect(own && rulesOf(own)).toEqual(['iamdatabases', 'iamdatabases/status', 'namespaces']);
+    const places = ({ metadata }: Manifest) => `${metadata.namespace} ${metadata.name}`;
+    expect(named('Role').map(places).toSorted()).toEqual([
+      'default iamdb-operator-event',
+      'iamdb-system iamdb-operator',
+      'iamdb-system iamdb-operator-copy',
+      'payments iamdb-operator-watched',
+      'shop iamdb-operator-watched',
+    ]);
+    expect(named('RoleBinding').map(places).toSorted()).toEqual(named('Role').map(places).toSorted());
   });
 
   it('lets people do with users, and with nothing else, what they may do with a namespace', async () => {

@@ -65,6 +65,12 @@ describe('a setting that cannot be', () => {
       ['--operator-id takes at most 63 of a-z, 0-9, - and .'],
     ],
     ['a mirror that is no URL', ['--trust-store-url=s3://mirror'], {}, ['--trust-store-url takes an http']],
+    [
+      'some namespaces and no name of its own',
+      ['--watch-namespaces=payments'],
+      {},
+      ['--watch-namespaces needs --operator-id'],
+    ],
     ['an address without a port', ['--listen-address=localhost'], {}, ['--listen-address takes host:port']],
     [
       'a port that is none',

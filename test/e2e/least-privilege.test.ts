@@ -14,19 +14,31 @@ import { clientsFor } from '../aws/clients.ts';
 import { readAudit } from '../bed/audit.ts';
 import { accountID, operatorID, region } from '../stage/account.ts';
 import { operatorAccount, operatorNamespace } from '../stage/cluster.ts';
+import { createPublicRoot, type StagedProxy, startProxy } from '../stage/proxy.ts';
 import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
 
 let stage: Stage;
 let scene: Scene;
+let proxy: StagedProxy;
 const user = userManifest();
 const byToken = userManifest('shop', { principals: [{ serviceAccount: { name: 'shop' } }] });
 const foreign = userManifest('foreign');
 const fillers = [1, 2, 3, 4, 5, 6].map((number) => userManifest(`filler-${number}`));
 
 const orders = (policy: object = {}) =>
-  stage.iamDatabase({ spec: { policy, resync: { policy: 'Periodic', intervalSeconds: 30 } } as never });
+  stage.iamDatabase({
+    spec: {
+      target: {
+        type: 'Cluster',
+        cluster: { identifier: 'orders-prod', region },
+        proxies: [{ name: 'orders-proxy' }],
+      },
+      policy,
+      resync: { policy: 'Periodic', intervalSeconds: 30 },
+    } as never,
+  });
 const ourPolicy = () =>
   [...stage.aws.iamState().policies.values()].find(({ path }) => path.startsWith('/iamdb/'));
 const connection = {
@@ -36,7 +48,9 @@ const connection = {
 };
 
 beforeAll(async () => {
+  const root = await createPublicRoot();
   stage = await startStage({
+    extraRoots: root.certificatePem,
     settings: {
       ...quickSettings,
       // Quicker still: a series of events is told after ten minutes.
@@ -46,8 +60,14 @@ beforeAll(async () => {
     },
   });
   scene = sceneOf(stage);
+  const { resourceId } = stage.database.gate.server;
+  const roleMay = [`arn:aws:rds-db:${region}:${accountID}:dbuser:${resourceId}/payments_*`];
+  proxy = await startProxy(stage, { name: 'orders-proxy', root, roleMay });
 });
-afterAll(() => stage.stop());
+afterAll(async () => {
+  await proxy.stop();
+  await stage.stop();
+});
 
 /** As EKS's guide has it made. */
 function createIrsaRole(): string {
@@ -117,7 +137,7 @@ describe('what the operator may do', () => {
     await scene.apply(reports);
     await scene.untilCondition(reports, 'AdminReady', 'False', 'AdminSecretMissing');
 
-    // A user: made, proven by sts:AssumeRole, one by a token of its ServiceAccount.
+    // Behind a proxy, whose role is read. A user: made, proven by sts:AssumeRole, one by a token of its ServiceAccount.
     await scene.apply(orders());
     await scene.apply({
       apiVersion: 'v1',
@@ -217,6 +237,7 @@ describe('what the operator may do', () => {
       operatorID,
       principals: ['any'],
       admins: ['any'],
+      proxyRoles: ['any'],
       inline: true,
     });
     expect(sorted([...used, ...(isAdmin ? ['rds-db:connect'] : [])])).toEqual(

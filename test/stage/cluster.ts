@@ -83,46 +83,47 @@ export async function applyCRDs(kube: Kube): Promise<void> {
   );
 }
 
-/** The operator's ServiceAccount with the rules of the chart, and nothing else; `tokenNamespaces` have opted in to its tokens. */
+/**
+ * The operator's ServiceAccount with the rules of the chart, and nothing else; `tokenNamespaces` have opted in to its tokens.
+ * Where only some namespaces are watched it has a Role in each instead of rights in all.
+ */
 export async function installOperatorAccount(
   kube: Kube,
   tokenNamespaces: readonly string[] = [],
+  watched: readonly string[] = [],
 ): Promise<void> {
   const rbac = 'rbac.authorization.k8s.io/v1';
-  const rules = (file: string): unknown =>
-    parse(readFileSync(join(root, 'charts/iamdb-operator/files', file), 'utf8'));
   const name = operatorAccount;
-  const namespace = operatorNamespace;
-  const subjects = [{ kind: 'ServiceAccount', name, namespace }];
-  const roleRef = (kind: string) => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name });
-  await applyNamespace(kube, namespace);
-  const objects = [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
-    { apiVersion: rbac, kind: 'ClusterRole', metadata: { name }, rules: rules('cluster-rules.yaml') },
-    {
+  await applyNamespace(kube, operatorNamespace);
+  await apply(kube, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name, namespace: operatorNamespace },
+  });
+  const grant = async (file: string, as: string, namespace?: string) => {
+    const kind = namespace === undefined ? 'ClusterRole' : 'Role';
+    const metadata = { name: as, ...(namespace === undefined ? {} : { namespace }) };
+    const rules: unknown = parse(
+      readFileSync(join(root, 'charts/iamdb-operator/files', `${file}-rules.yaml`), 'utf8'),
+    );
+    if (namespace !== undefined && namespace !== 'default') await applyNamespace(kube, namespace);
+    await apply(kube, { apiVersion: rbac, kind, metadata, rules });
+    await apply(kube, {
       apiVersion: rbac,
-      kind: 'ClusterRoleBinding',
-      metadata: { name },
-      subjects,
-      roleRef: roleRef('ClusterRole'),
-    },
-    { apiVersion: rbac, kind: 'Role', metadata: { name, namespace }, rules: rules('namespace-rules.yaml') },
-    {
-      apiVersion: rbac,
-      kind: 'RoleBinding',
-      metadata: { name, namespace },
-      subjects,
-      roleRef: roleRef('Role'),
-    },
-  ];
-  for (const object of objects) await apply(kube, object);
-  for (const tokensOf of tokenNamespaces) {
-    const metadata = { name: `${name}-tokens`, namespace: tokensOf };
-    await applyNamespace(kube, tokensOf);
-    await apply(kube, { apiVersion: rbac, kind: 'Role', metadata, rules: rules('token-rules.yaml') });
-    const bound = { ...roleRef('Role'), name: metadata.name };
-    await apply(kube, { apiVersion: rbac, kind: 'RoleBinding', metadata, subjects, roleRef: bound });
+      kind: `${kind}Binding`,
+      metadata,
+      subjects: [{ kind: 'ServiceAccount', name, namespace: operatorNamespace }],
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: as },
+    });
+  };
+  await grant(watched.length === 0 ? 'cluster' : 'cluster-scoped', name);
+  await grant('namespace', name, operatorNamespace);
+  for (const namespace of watched) await grant('watched', `${name}-watched`, namespace);
+  if (watched.length > 0) {
+    await grant('copy', `${name}-copy`, operatorNamespace);
+    await grant('event', `${name}-event`, 'default');
   }
+  for (const namespace of tokenNamespaces) await grant('token', `${name}-tokens`, namespace);
 }
 
 export async function applyNamespace(

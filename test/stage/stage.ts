@@ -109,7 +109,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     progress?.('installing CRDs and the operator');
     await applyCRDs(bed.kube);
     const tokensIn = settings['prove-with-service-accounts-in']?.split(',') ?? [];
-    await installOperatorAccount(bed.kube, tokensIn);
+    const watched = settings['watch-namespaces']?.split(',');
+    await installOperatorAccount(bed.kube, tokensIn, watched);
     await applyNamespace(bed.kube, 'payments');
     if (authentication === 'Secret' && admin.password !== undefined)
       await applyAdminSecret(bed, admin.username, admin.password);

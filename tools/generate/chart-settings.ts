@@ -19,6 +19,11 @@ const inPods: { readonly [K in keyof Config]?: { readonly sentence: string; read
         'Address of health and metrics: :port, 0.0.0.0:port or [::]:port, as the probes come from outside the pod.',
       schema: { pattern: String.raw`^(0\.0\.0\.0|\[::\])?:[1-9][0-9]{0,4}$` },
     },
+    'watch-namespaces': {
+      sentence:
+        'Namespaces, with commas, whose IamDatabaseUsers are served; they have to exist, and get a Role each instead of one for the cluster. Needs operatorID. What was made for users of other namespaces is left as it is. Default: all.',
+      schema: {},
+    },
     'prove-with-service-accounts-in': {
       sentence:
         'Namespaces, with commas, in which logins are proven by tokens of the ServiceAccounts in principals; they have to exist, and get a Role that lets the operator ask for such tokens.',

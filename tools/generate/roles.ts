@@ -2,10 +2,14 @@
 import { group } from '../../src/api/names.ts';
 import {
   clusterRules,
+  clusterScopedRules,
+  copyRules,
+  eventRules,
   namespaceRules,
   operatorPolicy,
   type Rule,
   tokenRules,
+  watchedRules,
 } from '../../src/systems/permissions.ts';
 import { yaml } from './crds.ts';
 
@@ -22,6 +26,10 @@ const usersRule = (verbs: readonly string[]) => ({
 export function roleFiles(): Readonly<Record<string, string>> {
   return {
     'charts/iamdb-operator/files/cluster-rules.yaml': yaml(clusterRules.map(plain)),
+    'charts/iamdb-operator/files/cluster-scoped-rules.yaml': yaml(clusterScopedRules.map(plain)),
+    'charts/iamdb-operator/files/watched-rules.yaml': yaml(watchedRules.map(plain)),
+    'charts/iamdb-operator/files/copy-rules.yaml': yaml(copyRules.map(plain)),
+    'charts/iamdb-operator/files/event-rules.yaml': yaml(eventRules.map(plain)),
     'charts/iamdb-operator/files/namespace-rules.yaml': yaml(namespaceRules.map(plain)),
     'charts/iamdb-operator/files/view-rules.yaml': yaml([usersRule(['get', 'list', 'watch'])]),
     'charts/iamdb-operator/files/edit-rules.yaml': yaml([

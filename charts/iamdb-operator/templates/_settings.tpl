@@ -17,6 +17,9 @@
 {{- end }}
 - {{ printf "--allow-local-addresses=%s" (toJson .Values.allowLocalAddresses) | quote }}
 - {{ printf "--prove-as-operator=%s" (toJson .Values.proveAsOperator) | quote }}
+{{- with .Values.watchNamespaces }}
+- {{ printf "--watch-namespaces=%s" . | quote }}
+{{- end }}
 {{- with .Values.proveWithServiceAccountsIn }}
 - {{ printf "--prove-with-service-accounts-in=%s" . | quote }}
 {{- end }}

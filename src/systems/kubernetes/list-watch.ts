@@ -20,8 +20,9 @@ export function metadataListWatchOf<T extends KubeObject>(
   transport: KubeTransport,
   resource: ResourceDescriptor,
   keep: (object: KubeObject) => T,
+  scope: Scope = {},
 ): ListWatch<T> {
-  const whole = listWatchOf<KubeObject>(transport, resource, { metadataOnly: true });
+  const whole = listWatchOf<KubeObject>(transport, resource, { ...scope, metadataOnly: true });
   return {
     list: async (request) => {
       const page = await whole.list(request);
