@@ -14,6 +14,7 @@ import { clientsFor } from '../aws/clients.ts';
 import { readAudit } from '../bed/audit.ts';
 import { accountID, operatorID, region } from '../stage/account.ts';
 import { operatorAccount, operatorNamespace } from '../stage/cluster.ts';
+import { allowing } from '../stage/proxy.ts';
 import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
@@ -25,8 +26,11 @@ const byToken = userManifest('shop', { principals: [{ serviceAccount: { name: 's
 const foreign = userManifest('foreign');
 const fillers = [1, 2, 3, 4, 5, 6].map((number) => userManifest(`filler-${number}`));
 
-const orders = (policy: object = {}) =>
-  stage.iamDatabase({ spec: { policy, resync: { intervalSeconds: 30 } } as never });
+const orders = (policy: object = {}) => {
+  const cluster = { identifier: 'orders-prod', region };
+  const target = { type: 'Cluster', cluster, proxies: [{ name: 'orders' }] };
+  return stage.iamDatabase({ spec: { policy, target, resync: { intervalSeconds: 30 } } as never });
+};
 const ourPolicy = () =>
   [...stage.aws.iamState().policies.values()].find(({ path }) => path.startsWith('/iamdb/'));
 const connection = {
@@ -116,6 +120,22 @@ describe('what the operator may do', () => {
     const reports = stage.iamDatabase({ name: metadata.name, spec: { target, admin } as never });
     await scene.apply(reports);
     await scene.untilCondition(reports, 'AdminReady', 'False', 'AdminSecretMissing');
+
+    // A proxy, whose role is looked at.
+    const { gate } = stage.database;
+    const users = `arn:aws:rds-db:${region}:${accountID}:dbuser:${gate.server.resourceId}/payments_*`;
+    const { arn: roleArn } = stage.aws.createRole({
+      name: 'orders-proxy-role',
+      trustPolicy: {
+        Version: '2012-10-17',
+        Statement: [
+          { Effect: 'Allow', Principal: { Service: 'rds.amazonaws.com' }, Action: 'sts:AssumeRole' },
+        ],
+      },
+      policies: { connect: allowing([users]) },
+    });
+    const cluster = { kind: 'cluster', identifier: 'orders-prod' } as const;
+    stage.aws.rds.createProxy({ name: 'orders', roleArn, target: cluster });
 
     // A user: made, proven by sts:AssumeRole, one by a token of its ServiceAccount.
     await scene.apply(orders());
@@ -218,6 +238,7 @@ describe('what the operator may do', () => {
       principals: ['any'],
       admins: ['any'],
       inline: true,
+      proxyRoles: ['any'],
     });
     expect(sorted([...used, ...(isAdmin ? ['rds-db:connect'] : [])])).toEqual(
       sorted(Statement.flatMap(({ Action }) => Action)),
