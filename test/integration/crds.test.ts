@@ -426,7 +426,7 @@ describe('an IamDatabase', () => {
     ['a port that there cannot be', { connectTo: { host: 'a', port: 65536 } }, 'connectTo.port'],
     ['an operator id that cannot be one', { trustedOperatorIDs: ['A/B'] }, 'trustedOperatorIDs'],
     ['a mode that there is not', { mode: 'Pretend' }, 'spec.mode'],
-    ['a field that comes later', { orphanOnUnreachable: true }, 'unknown field "spec.orphanOnUnreachable"'],
+    ['a field that comes later', { role: { delivery: 'SQL' } }, 'unknown field "spec.role"'],
   ])('may not have %s', async (_what, over, expected) => {
     expect(await objection(databases, databaseSpec(over))).toContain(expected);
   });
