@@ -19,7 +19,6 @@ it('what moto cannot run is known, and changes only on purpose', () => {
     'crash',
     'drift',
     'leadership',
-    'policy-delivery',
     'proof-by-token',
     'refusals',
     'refusals-iam',

@@ -28,4 +28,5 @@ export interface Mirror {
   learn(accessKeyId: string, credential: Credential): void;
 }
 
-export type Backend = (request: BackendRequest, mirror: Mirror) => Promise<BackendAnswer>;
+/** Undefined for what it does not have: the stand-in answers itself. */
+export type Backend = (request: BackendRequest, mirror: Mirror) => Promise<BackendAnswer | undefined>;

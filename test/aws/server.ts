@@ -25,8 +25,8 @@ interface AwsServices {
     readonly actions: Actions;
     /** Throws AWS's refusal unless everything that the action asks for is allowed. */
     authorize(caller: Caller, action: Action, parameters: Parameters, region: string): void;
-    /** Gives the answers instead of the actions; what comes before them stays. */
-    readonly backend?: (request: BackendRequest) => Promise<BackendAnswer>;
+    /** Gives the answers instead of the actions, as far as it has them; what comes before them stays. */
+    readonly backend?: (request: BackendRequest) => Promise<BackendAnswer | undefined>;
   };
   readonly faults: FaultSource;
   lookup(accessKeyId: string): Credential | undefined;
@@ -111,9 +111,11 @@ async function handle(
       const { writes } = action;
       const asked = { service, action: actionName, writes, parameters, body, headers, caller };
       const answer = await account.backend(asked);
-      record(answer.status, answer.errorCode);
-      send(services, response, answer.status, id, protocol, answer.xml);
-      return;
+      if (answer !== undefined) {
+        record(answer.status, answer.errorCode);
+        send(services, response, answer.status, id, protocol, answer.xml);
+        return;
+      }
     }
     const result = own.run(parameters, signed);
     if (fault?.do === 'break') {

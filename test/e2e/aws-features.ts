@@ -42,7 +42,7 @@ export const needs = {
   'missing-rights': [],
   'permission-lost': [],
   'plan-mode': [],
-  'policy-delivery': ['changes by tests'],
+  'policy-delivery': [],
   'policy-inline': ['inline policies'],
   proxies: ['proxies'],
   'proof-by-token': ['trust policies'],
