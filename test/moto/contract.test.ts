@@ -89,6 +89,11 @@ const steps: readonly Step[] = [
     async ({ rds }) => (await rds.send(new DescribeBlueGreenDeploymentsCommand({}))).BlueGreenDeployments,
   ],
   [
+    'rds:DescribeBlueGreenDeployments in pages',
+    async ({ rds }) =>
+      (await rds.send(new DescribeBlueGreenDeploymentsCommand({ MaxRecords: 100 }))).BlueGreenDeployments,
+  ],
+  [
     'iam:ListRolePolicies',
     async ({ iam }) => (await iam.send(new ListRolePoliciesCommand({ RoleName }))).PolicyNames,
   ],
@@ -259,6 +264,7 @@ const steps: readonly Step[] = [
 /** And why: the strict stand-in does what AWS does. */
 const knownDifferences: Readonly<Record<string, string>> = {
   'rds:DescribeDBProxyTargets of one that is missing': 'it is not in moto',
+  'rds:DescribeBlueGreenDeployments in pages': 'it fails when it is asked for pages',
   'iam:CreatePolicy of a name that is taken in other letters': 'AWS tells names apart without regard to case',
   'iam:CreatePolicy with more than 6,144 characters': 'AWS limits the size of a policy',
   'iam:GetPolicyVersion':

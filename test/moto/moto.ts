@@ -7,7 +7,7 @@ import type { Children } from '../bed/children.ts';
 import { pullIam, pushIam } from './iam-mirror.ts';
 import { startMotoServer } from './server.ts';
 
-/** It fails at these with an error of its own where there is nothing to tell. */
+/** It fails at the first when asked for pages, and does not know the second: test/moto/contract.test.ts. */
 const lacks: ReadonlySet<string> = new Set(['DescribeBlueGreenDeployments', 'DescribeDBProxyTargets']);
 
 export interface Moto {
