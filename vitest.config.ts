@@ -12,6 +12,10 @@ export default defineConfig({
       { test: { name: 'unit', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'], testTimeout: 20_000 } },
       { test: { name: 'bed', include: ['test/bed/**/*.test.ts', 'test/aws/**/*.test.ts'], ...patient } },
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...patient } },
+      // Needs moto, which only npm run test:moto installs.
+      ...(process.env['IAMDB_TEST_AWS'] === 'moto'
+        ? [{ test: { name: 'moto', include: ['test/moto/**/*.test.ts'], ...patient } }]
+        : []),
       { test: { name: 'chart', include: ['test/chart/**/*.test.ts'], ...patient } },
       { test: { name: 'docs', include: ['test/docs/**/*.test.ts'], ...patient } },
       {

@@ -16,6 +16,7 @@ const commands = {
   verify: [['node', 'tools/verify.ts']],
   bench: [['node', 'test/bench/bench.ts']],
   mutation: [['node', 'tools/mutation/mutation.ts']],
+  'test:moto': [['node', 'tools/test-moto.ts']],
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -1,5 +1,6 @@
 // The strict AWS stand-in: accounts behind one endpoint, told apart by who signs, with what tests need to look at.
 import { type Account, type AccountServices, createAccount } from './account.ts';
+import type { Backend, BackendRequest, Mirror } from './backend.ts';
 import type { Call } from './calls.ts';
 import { createCredentialStore, type Credential, type IssuedCredential } from './credentials.ts';
 import { createFaults, type Faults } from './faults.ts';
@@ -12,6 +13,8 @@ interface AwsOptions {
   /** Milliseconds since 1970; default the real clock. */
   readonly now?: () => number;
   readonly progress?: (line: string) => void;
+  /** Gives the answers where the stand-in is only the front of another implementation. */
+  readonly backend?: Backend;
 }
 
 interface ConnectQuestion {
@@ -76,13 +79,27 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
       ? credential
       : undefined;
   };
+  const { history } = accountOf(first.rootArn).sts;
+  const mirror: Mirror = {
+    latest: () => history.latest(),
+    replace: (state) => history.seed(() => state),
+    learn: (accessKeyId, credential) => credentials.add(accessKeyId, credential),
+  };
+  const { backend } = options;
+  /** Another implementation plays the first account only. */
+  const answering = (services: AccountServices) =>
+    backend === undefined || services !== accountOf(first.rootArn)
+      ? services
+      : { ...services, backend: (request: BackendRequest) => backend(request, mirror) };
   const { server, port } = await listen({
     actions: accountOf(first.rootArn).actions,
     // What is called unsigned names a role, and is of its account; a role that nobody has is refused by any.
     accountOf: ({ principal }, parameters) =>
-      principal === ''
-        ? (accounts.get(parameters.optional('RoleArn')?.split(':')[4] ?? '') ?? accountOf(first.rootArn))
-        : accountOf(principal),
+      answering(
+        principal === ''
+          ? (accounts.get(parameters.optional('RoleArn')?.split(':')[4] ?? '') ?? accountOf(first.rootArn))
+          : accountOf(principal),
+      ),
     faults,
     now,
     lookup: lookupCredential,

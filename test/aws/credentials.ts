@@ -21,6 +21,8 @@ export interface IssuedCredential extends Credential {
 export interface CredentialStore {
   lookup(accessKeyId: string): Credential | undefined;
   issue(credential: Omit<Credential, 'secretAccessKey' | 'sessionToken'>): IssuedCredential;
+  /** One that somebody else issued. */
+  add(accessKeyId: string, credential: Credential): void;
   delete(accessKeyId: string): void;
   all(): readonly IssuedCredential[];
 }
@@ -42,6 +44,9 @@ export function createCredentialStore(): CredentialStore {
       };
       credentials.set(accessKeyId, issued);
       return { ...issued, accessKeyId };
+    },
+    add: (accessKeyId, credential) => {
+      credentials.set(accessKeyId, credential);
     },
     delete: (accessKeyId) => {
       credentials.delete(accessKeyId);

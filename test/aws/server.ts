@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Action, anonymous, type Caller, type ServiceName } from './action.ts';
+import type { BackendAnswer, BackendRequest } from './backend.ts';
 import { type Call, withoutSecrets } from './calls.ts';
 import type { Credential } from './credentials.ts';
 import { accessDenied, AwsError, validationError } from './errors.ts';
@@ -24,6 +25,8 @@ interface AwsServices {
     readonly actions: Actions;
     /** Throws AWS's refusal unless everything that the action asks for is allowed. */
     authorize(caller: Caller, action: Action, parameters: Parameters, region: string): void;
+    /** Gives the answers instead of the actions, as far as it has them; what comes before them stays. */
+    readonly backend?: (request: BackendRequest) => Promise<BackendAnswer | undefined>;
   };
   readonly faults: FaultSource;
   lookup(accessKeyId: string): Credential | undefined;
@@ -102,6 +105,18 @@ async function handle(
     const account = services.accountOf(caller, parameters);
     const own = account.actions[protocol.service][actionName] ?? action;
     account.authorize(caller, own, parameters, signed.region);
+    const { service } = protocol;
+    if (account.backend !== undefined && service !== 'secretsmanager') {
+      const { headers } = request;
+      const { writes } = action;
+      const asked = { service, action: actionName, writes, parameters, body, headers, caller };
+      const answer = await account.backend(asked);
+      if (answer !== undefined) {
+        record(answer.status, answer.errorCode);
+        send(services, response, answer.status, id, protocol, answer.xml);
+        return;
+      }
+    }
     const result = own.run(parameters, signed);
     if (fault?.do === 'break') {
       record(undefined, fault.how);

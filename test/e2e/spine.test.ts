@@ -71,6 +71,18 @@ describe('a user that is applied', () => {
     expect(Object.keys(data).filter((key) => key.startsWith('AWS_') || !/^[A-Z_]+$/.test(key))).toEqual([]);
   });
 
+  it('is told of each link that it holds', async () => {
+    expect(
+      (await scene.untilCondition(stage.iamDatabase(), 'AdminReady', 'True', 'Rehearsed')).message,
+    ).toBeTruthy();
+    await scene.untilCondition(user, 'DatabaseResolved', 'True', 'Resolved');
+    await scene.untilCondition(user, 'Allowed', 'True', 'Admitted');
+    for (const type of ['RoleReady', 'PolicyReady', 'TrustBundleReady', 'ConnectionReady'] as const) {
+      await scene.untilCondition(user, type, 'True', 'AsDeclared');
+    }
+    await scene.untilCondition(user, 'Ready', 'True', 'Ready');
+  });
+
   it('tells who was proven', async () => {
     const { status } = (await scene.read(user)) ?? {};
     expect(status?.verifiedAs).toBe(checkoutRole);

@@ -18,6 +18,7 @@ import {
   operatorNamespace,
 } from './cluster.ts';
 import { createElsewhere, type Elsewhere, otherAccountID, reachARN } from './elsewhere.ts';
+import { type Moto, startMoto } from '../moto/moto.ts';
 import { type OperatorProcess, operatorProcess } from './operator-process.ts';
 
 export interface Stage {
@@ -78,7 +79,15 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     for (const each of stops.splice(0).toReversed()) await each();
   };
   try {
-    const aws = await startAws({ region, accountId: accountID });
+    const moto =
+      process.env['IAMDB_TEST_AWS'] === 'moto'
+        ? await startMoto({ children, region, accountID, ...(progress === undefined ? {} : { progress }) })
+        : undefined;
+    const aws = await startAws({
+      region,
+      accountId: accountID,
+      ...(moto === undefined ? {} : { backend: moto.backend }),
+    });
     stops.push(() => aws.close());
     const bed = await startBed({
       postgres: options.elsewhere === true ? [major, major] : [major],
@@ -88,14 +97,15 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       ...(progress === undefined ? {} : { progress }),
     });
     stops.push(() => bed.stop());
-    const [database, second] = bed.databases;
-    if (database === undefined) throw new Error('the bed has no database');
+    const [first, second] = bed.databases;
+    if (first === undefined) throw new Error('the bed has no database');
+    const database = await asOnAws(first, moto, bed);
 
     const admin =
       authentication === 'IAM'
         ? await createIamAdmin(database.postgres)
         : await createPasswordAdmin(database.postgres);
-    const resourceID = createCluster(aws, database);
+    const resourceID = moto === undefined ? createCluster(aws, database) : database.gate.server.resourceId;
     if (authentication === 'ManagedSecret') keepMasterSecret(aws, admin);
     const adminARN = `arn:aws:rds-db:${region}:${accountID}:dbuser:${resourceID}/${admin.username}`;
     const operatorRole = createOperatorRole(aws, [adminARN], {
@@ -210,6 +220,26 @@ export const authorityOf = (aws: Aws): AwsAuthority => ({
   },
   authorize: aws.authorize,
 });
+
+/** Where AWS makes the cluster, its endpoints and resource id are those that it was given there. */
+async function asOnAws(database: Database, moto: Moto | undefined, { trust }: Bed): Promise<Database> {
+  if (moto === undefined) return database;
+  const { gate, endpoint, postgres } = database;
+  const { port } = endpoint;
+  const engineVersion = `${postgres.major}.5`;
+  const { resourceID, host, readerHost } = await moto.createCluster({
+    identifier: 'orders-prod',
+    engineVersion,
+    port,
+  });
+  gate.setServer({ resourceId: resourceID });
+  gate.setEndpoints([
+    { host, port },
+    { host: readerHost, port },
+  ]);
+  gate.setCertificate(await trust.current.issue([host, readerHost]));
+  return { ...database, endpoint: { host, port }, readerEndpoint: { host: readerHost, port } };
+}
 
 /** The cluster in RDS and the server behind the gate are one thing: same endpoints, same resource id. */
 function createCluster(aws: Aws, { gate, endpoint, readerEndpoint, postgres }: Database): string {
