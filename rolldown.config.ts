@@ -1,4 +1,4 @@
-// The production bundles: one file for the operator, one for the command line, each with what it uses and nothing else.
+// The production bundles: the operator, and the command line; each with what it uses and nothing else.
 import { defineConfig, type Plugin, type RolldownOptions } from 'rolldown';
 
 /**

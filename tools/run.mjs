@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const modules = join(root, 'node_modules');
 const commands = {
   demo: [['node', 'test/demo/demo.ts']],
+  iamdb: [['node', 'src/cli/main.ts']],
   sbom: [['node', 'tools/sbom.ts']],
   test: [['node', 'tools/test.ts']],
   'test:cluster': [['node', 'tools/cluster.ts']],

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { filesOn, lackingOn, needs } from '../e2e/aws-features.ts';
 
 /** Runs the operator without an AWS that answers anything. */
-const withoutAws = ['bad-config'];
+const withoutAws = ['bad-config', 'closed-network'];
 
 it('every end-to-end file is declared', () => {
   const files = readdirSync(resolve(import.meta.dirname, '../e2e'))
@@ -17,6 +17,7 @@ it('every end-to-end file is declared', () => {
 it('what moto cannot run is known, and changes only on purpose', () => {
   expect(lackingOn('moto').map(([file]) => file)).toEqual([
     'accounts',
+    'asleep',
     'blue-green',
     'crash',
     'drift',

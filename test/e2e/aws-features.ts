@@ -27,6 +27,7 @@ export const needs = {
   accounts: ['other accounts'],
   'admin-change': [],
   'admin-rotation': [],
+  asleep: ['cluster changes'],
   'blue-green': ['cluster changes'],
   adoption: [],
   crash: ['limits and delays'],
@@ -58,6 +59,7 @@ export const needs = {
   settings: [],
   sharing: [],
   spine: [],
+  'watch-namespaces': [],
   'wrong-resource-id': ['cluster changes'],
 } as const satisfies Readonly<Record<string, readonly Feature[]>>;
 
