@@ -153,6 +153,13 @@ export const databaseSchema = {
           type: 'object',
           default: {},
           properties: {
+            policy: {
+              description:
+                'Periodic: all of it. OnChange: AWS and Kubernetes only; the database itself is logged in to when something was declared anew, at the start of the operator and on request, so that a serverless one may sleep. Logins are then proven after changes only, whatever probe says.',
+              type: 'string',
+              enum: ['Periodic', 'OnChange'],
+              default: 'Periodic',
+            },
             intervalSeconds: {
               type: 'integer',
               minimum: 30,

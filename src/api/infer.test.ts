@@ -36,7 +36,10 @@ describe('the kinds', () => {
     expectTypeOf<UserSpec['probe']>().toEqualTypeOf<{
       readonly as: 'Auto' | 'Workload' | 'Operator' | 'Nobody';
     }>();
-    expectTypeOf<DatabaseSpec['resync']>().toEqualTypeOf<{ readonly intervalSeconds: number }>();
+    expectTypeOf<DatabaseSpec['resync']>().toEqualTypeOf<{
+      readonly policy: 'Periodic' | 'OnChange';
+      readonly intervalSeconds: number;
+    }>();
     expectTypeOf<DatabaseSpec['target']['type']>().toEqualTypeOf<'Cluster' | 'Instance' | 'Explicit'>();
   });
 

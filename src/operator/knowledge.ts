@@ -14,6 +14,7 @@ export interface Knowledge {
   readonly proofs: Map<string, Proof>;
   readonly losses: Map<string, Loss>;
   readonly declared: Map<string, string>;
+  readonly seen: Map<string, string>;
   readonly failures: Map<string, number>;
   /** Uids of users whose finalizer we released: until the cache hears of their end there is nothing more to do. */
   readonly ended: Set<string>;
@@ -27,6 +28,7 @@ export const emptyKnowledge = (): Knowledge => ({
   proofs: new Map(),
   losses: new Map(),
   declared: new Map(),
+  seen: new Map(),
   failures: new Map(),
   ended: new Set(),
 });

@@ -192,6 +192,7 @@ export function createWorld(options: {
       for (const key of known.marks.keys()) if (key.endsWith(` ${spec.username}`)) known.marks.delete(key);
       known.proofs.delete(metadata.uid);
       known.declared.delete(metadata.uid);
+      known.seen.delete(metadata.uid);
       known.losses.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
@@ -208,6 +209,7 @@ export function createWorld(options: {
     },
     proofs: known.proofs,
     declared: known.declared,
+    seen: known.seen,
     failures: known.failures,
   };
 }

@@ -7,6 +7,7 @@ import { type Ending, roleAfter } from './ending.ts';
 import { converge, type Outcome } from './kernel/converge.ts';
 import { asFailure, Failure } from './kernel/failure.ts';
 import { ownerOf } from './owner.ts';
+import { seenAs } from './rest.ts';
 import { principalsOf } from './principals.ts';
 import { failed, type Link } from './status.ts';
 import type { World } from './world.ts';
@@ -30,7 +31,7 @@ export async function closeAccess(
   world.vetted.delete(user.metadata.uid);
   world.proofs.delete(user.metadata.uid);
   const [role, policies] = await Promise.all([
-    endRole(user, 'Disable', world, signal),
+    closeRole(user, world, signal),
     endPolicies(user, 'Disable', world, signal),
   ]);
   const { reason, first } = why;
@@ -50,6 +51,26 @@ export async function closeAccess(
   ];
   const open = role.failure ?? policies;
   return open === undefined ? { links } : { links, stillOpen: `Not ended in full yet: ${open.message}` };
+}
+
+/** A role that was seen closed is left alone where its database may sleep. */
+async function closeRole(
+  user: IamDatabaseUser,
+  world: World,
+  signal: AbortSignal,
+): ReturnType<typeof endRole> {
+  const { name } = user.spec.databaseRef;
+  const [database, target] = [world.database(name), world.stateOf(name)?.target];
+  const seen =
+    database === undefined || target === undefined || target instanceof Failure
+      ? undefined
+      : seenAs(user, database, target, 'closed');
+  const { uid } = user.metadata;
+  if (seen !== undefined && world.seen.get(uid) === seen) return { changed: false };
+  const closed = await endRole(user, 'Disable', world, signal);
+  if (seen !== undefined && closed.failure === undefined) world.seen.set(uid, seen);
+  else world.seen.delete(uid);
+  return closed;
 }
 
 /** The role's end, or what holds it up. A role kept because something hangs on it is an end too: it cannot log in. */

@@ -14,6 +14,8 @@ export interface DatabaseState {
   readonly isGone?: boolean;
   /** The rehearsal's answer. */
   readonly admin: { readonly serverVersion: string; readonly advice?: string } | Failure;
+  /** As what the database was rehearsed, where it may sleep. */
+  readonly rehearsedAs?: string | undefined;
   /** Connections to the server behind the target, as the admin. */
   readonly server: RoleServer | undefined;
 }

@@ -53,8 +53,10 @@ describe('a database that was just applied', () => {
   });
 
   it('is looked at again together with the others, so that they share what is asked of AWS', async () => {
-    const world = applied({ spec: { resync: { intervalSeconds: 600 } } });
-    const { metadata, ...rest } = aDatabase({ spec: { resync: { intervalSeconds: 600 } } });
+    const world = applied({ spec: { resync: { policy: 'Periodic', intervalSeconds: 600 } } });
+    const { metadata, ...rest } = aDatabase({
+      spec: { resync: { policy: 'Periodic', intervalSeconds: 600 } },
+    });
     world.put({ ...rest, metadata: { ...metadata, name: 'reports', uid: 'another' } });
     const due: number[] = [];
     for (const name of ['orders', 'reports']) {
@@ -113,7 +115,7 @@ describe('a database that was just applied', () => {
   });
 
   it('is looked at again at its resync', async () => {
-    const world = await settled({ spec: { resync: { intervalSeconds: 60 } } });
+    const world = await settled({ spec: { resync: { policy: 'Periodic', intervalSeconds: 60 } } });
     const { afterMs } = await pass(world);
     expect(afterMs).toBeGreaterThanOrEqual(54_000);
     expect(afterMs).toBeLessThanOrEqual(66_000);

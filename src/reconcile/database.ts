@@ -13,6 +13,7 @@ import { keyOf } from './names.ts';
 import { type NextLook, nextLook, untilShared, whenSomethingHappens } from './next-look.ts';
 import { missingOf } from './orphan.ts';
 import { transitionOf } from './events.ts';
+import { maySleep, rehearsedAs } from './rest.ts';
 import { hasBegun } from './standing.ts';
 import {
   conditionsOf,
@@ -59,20 +60,30 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
     await rehearse(database, target, server, world, signal),
     await advice(database, world, signal),
   );
-  return { target, admin, server, ...(unconfirmed === undefined ? {} : { unconfirmed }) };
+  return {
+    target,
+    admin,
+    server,
+    rehearsedAs: rehearsedAs(database),
+    ...(unconfirmed === undefined ? {} : { unconfirmed }),
+  };
 }
 
-/** During a blue/green deployment no more is rehearsed than has to be: nothing is to be changed, and writes may be refused. */
+/**
+ * During a blue/green deployment no more is rehearsed than has to be: nothing is to be changed, and writes may be refused.
+ * Nor is a database woken for nothing.
+ */
 async function rehearse(
-  { metadata }: IamDatabase,
+  database: IamDatabase,
   { isInBlueGreen }: ResolvedTarget,
   server: RoleServer,
   world: World,
   signal: AbortSignal,
 ): Promise<DatabaseState['admin']> {
-  const before = world.stateOf(metadata.name)?.admin;
-  const isKnown = before !== undefined && !(before instanceof Failure);
-  if (isInBlueGreen === true && isKnown) return before;
+  const before = world.stateOf(database.metadata.name);
+  const isAsBefore = before?.server === server && before.rehearsedAs === rehearsedAs(database);
+  const mayRest = isInBlueGreen === true || (maySleep(database) && isAsBefore);
+  if (mayRest && before !== undefined && !(before.admin instanceof Failure)) return before.admin;
   return await world.rehearse(server, signal).catch(asFailure);
 }
 

@@ -11,6 +11,7 @@ import { type Preview, preview } from './kernel/preview.ts';
 import { Failure } from './kernel/failure.ts';
 import { connectionName, trustBundleName } from './names.ts';
 import { ownerOf } from './owner.ts';
+import { seenAs } from './rest.ts';
 import type { Eligible } from './standing.ts';
 import { failed, good, type Link, waiting } from './status.ts';
 import type { World } from './world.ts';
@@ -25,6 +26,8 @@ export interface Done {
 export const isSettled = ({ link }: Done): boolean => link.status === 'True' || link.reason === 'NotManaged';
 
 export const declared = 'Read back and found as declared.';
+const leftAlone =
+  'Found as declared when it was last changed; the database is not woken to look again (resync).';
 
 /** An outcome as a link. */
 export function done(type: ConditionType, outcome: Outcome<unknown, { readonly do: string }>): Done {
@@ -53,13 +56,21 @@ export async function convergeRole(
   const state = world.stateOf(standing.database.metadata.name);
   if (state?.server === undefined) return { link: waiting('RoleReady', 'DatabaseResolved'), changes: [] };
   if (state.admin instanceof Failure) return { link: failed('RoleReady', state.admin), changes: [] };
+  const { uid } = user.metadata;
+  const wish = desiredRole(user, standing, world);
+  const seen = seenAs(user, standing.database, standing.target, wish);
+  if (seen !== undefined && world.vetted.has(uid) && world.seen.get(uid) === seen) {
+    return { link: good('RoleReady', 'AsDeclared', leftAlone), changes: [] };
+  }
   const outcome = await converge(
     world.role(state.server),
-    desiredRole(user, standing, world),
+    wish,
     standing.target.isInBlueGreen === true ? 'Plan' : 'Enforce',
     signal,
   );
-  const { uid } = user.metadata;
+  const isSettledNow = outcome.result === 'converged' || outcome.result === 'changed';
+  if (seen !== undefined && isSettledNow) world.seen.set(uid, seen);
+  else world.seen.delete(uid);
   const isHeld = outcome.result === 'planned';
   const held = isHeld ? outcome.changes.map((change) => change.do) : [];
   // A plan for a role that is there, and was not refused, has found it to be ours.

@@ -37,7 +37,10 @@ async function proven(
 ): Promise<TestWorld> {
   const world = aWorld({ timeScale: options.timeScale ?? 1 });
   const probe = { policy: 'Periodic', intervalSeconds: 3_600, ...options.probe } as const;
-  world.put(aDatabase({ spec: { probe, resync: { intervalSeconds: 86_400 } } }), aUser(options.user));
+  world.put(
+    aDatabase({ spec: { probe, resync: { policy: 'Periodic', intervalSeconds: 86_400 } } }),
+    aUser(options.user),
+  );
   world.verdicts = [options.verdict ?? verified];
   await pass(world);
   return world;

@@ -6,6 +6,7 @@ import type { PoliciesDone } from './policy-links.ts';
 import { spreadOf } from './next-look.ts';
 import type { AccessPrincipal } from '../resources/access/verdict.ts';
 import type { Principal } from './principals.ts';
+import { maySleep } from './rest.ts';
 import type { Eligible } from './standing.ts';
 import { isAskedFor, type Link } from './status.ts';
 import type { Proof, World } from './world.ts';
@@ -29,6 +30,7 @@ export async function proveAccess(
   signal: AbortSignal,
 ): Promise<AccessDone> {
   const { probe } = standing.database.spec;
+  const isPeriodic = probe.policy === 'Periodic' && !maySleep(standing.database);
   if (probe.policy === 'Never' || user.spec.probe.as === 'Nobody') return { link: notAsked };
   const arns = world.arnsOf(user, standing.target);
   const now = world.now();
@@ -45,7 +47,7 @@ export async function proveAccess(
   ) {
     // One that was carried over has to become due, so it is remembered with the time at which it does.
     world.proofs.set(user.metadata.uid, last);
-    if (probe.policy === 'OnChange') return { link: linkOf(last), proof: last };
+    if (!isPeriodic) return { link: linkOf(last), proof: last };
     const dueMs = last.countsFrom + intervalMs - now;
     if (dueMs > 0) return { link: linkOf(last), proof: last, againMs: dueMs };
   }
@@ -58,7 +60,7 @@ export async function proveAccess(
   const { generation } = user.metadata;
   const proof: Proof = { verdict, generation, arns, roleARNs, where, at: now, countsFrom: now, changedAt };
   world.proofs.set(user.metadata.uid, proof);
-  const againMs = againAfter(verdict, probe.policy === 'Periodic' ? intervalMs : undefined, world);
+  const againMs = againAfter(verdict, isPeriodic ? intervalMs : undefined, world);
   return { link: linkOf(proof), proof, ...(againMs === undefined ? {} : { againMs }) };
 }
 

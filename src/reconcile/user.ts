@@ -13,6 +13,7 @@ import { planUser } from './plan-user.ts';
 import { type AccessDone, proveAccess } from './prove-access.ts';
 import { checkProxyRoles } from './proxy-roles.ts';
 import { report, reportSuspended } from './report-user.ts';
+import { maySleep } from './rest.ts';
 import {
   contestedServer,
   type Eligible,
@@ -21,7 +22,7 @@ import {
   standingOf,
   isDisallowed,
 } from './standing.ts';
-import { failed, good, type Link, waiting } from './status.ts';
+import { failed, good, isAskedFor, type Link, waiting } from './status.ts';
 import { isSuspended, ownersSuspend } from './suspension.ts';
 import type { World } from './world.ts';
 
@@ -138,6 +139,11 @@ async function standingWithMark(user: IamDatabaseUser, world: World, signal: Abo
   const server = contestedServer(user, world);
   if (server === undefined) return standingOf(user, world);
   const { databaseRef, username } = user.spec;
+  const database = world.database(databaseRef.name);
+  const isKnown = world.markOf(server, username) !== undefined;
+  if (isKnown && database !== undefined && maySleep(database) && !isAskedFor(user)) {
+    return standingOf(user, world);
+  }
   const failure = await world.readMark(databaseRef.name, server, username, signal);
   const standing = standingOf(user, world);
   return standing.state === 'contested' && failure !== undefined

@@ -138,6 +138,8 @@ export interface World extends View {
   readonly proofs: Map<string, Proof>;
   /** By uid: what decided about a user at its last pass, to tell an edit from a drift. */
   readonly declared: Map<string, string>;
+  /** By uid: as what its role was last seen to be as it is to be, where its database may sleep. */
+  readonly seen: Map<string, string>;
   /** By uid: users that work and are not allowed any more. Begins anew with the process, and so does their grace. */
   readonly losses: Map<string, Loss>;
   /** Whether the caches hold everything. */

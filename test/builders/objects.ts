@@ -105,7 +105,7 @@ export function aDatabase(
       policy: { delivery: 'Managed' },
       trustedOperatorIDs: [],
       probe: { policy: 'Periodic', intervalSeconds: 3600 },
-      resync: { intervalSeconds: 600 },
+      resync: { policy: 'Periodic', intervalSeconds: 600 },
       onPermissionLost: { graceSeconds: 300 },
       orphanOnUnreachable: false,
       mode: 'Enforce',

@@ -131,6 +131,7 @@ export function aWorld(
   const disowned = new Set<string>();
   const proofs = new Map<string, Proof>();
   const declared = new Map<string, string>();
+  const lastSeen = new Map<string, string>();
   const losses = new Map<string, Loss>();
   const failures = new Map<string, number>();
   const ended = new Set<string>();
@@ -311,6 +312,7 @@ export function aWorld(
       vetted.delete(metadata.uid);
       proofs.delete(metadata.uid);
       declared.delete(metadata.uid);
+      lastSeen.delete(metadata.uid);
       losses.delete(metadata.uid);
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
@@ -333,6 +335,7 @@ export function aWorld(
     },
     proofs,
     declared,
+    seen: lastSeen,
     failures,
 
     put: (...objects) => {
@@ -364,7 +367,7 @@ export function aWorld(
       return found;
     },
     restart: () => {
-      for (const memory of [marks, vetted, proofs, declared, losses, failures]) memory.clear();
+      for (const memory of [marks, vetted, proofs, declared, lastSeen, losses, failures]) memory.clear();
     },
   };
   return world;

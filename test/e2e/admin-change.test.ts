@@ -13,7 +13,7 @@ let scene: Scene;
 let master: Client;
 const sql = async <Row>(text: string) => await stage.database.postgres.sql<Row>(text);
 const bystander = userManifest('bystander');
-const spec = { resync: { intervalSeconds: 30 } } as const;
+const spec = { resync: { policy: 'Periodic', intervalSeconds: 30 } } as const;
 const database = () => stage.iamDatabase({ spec });
 
 beforeAll(async () => {

@@ -25,7 +25,7 @@ const allowed = (username: string) =>
     .filter((arn) => arn.endsWith(`/${username}`))
     .toSorted();
 const both = (username: string) => [arnOn(blue, username), arnOn(green, username)].toSorted();
-const database = () => stage.iamDatabase({ spec: { resync: { intervalSeconds: 30 } } });
+const database = () => stage.iamDatabase({ spec: { resync: { policy: 'Periodic', intervalSeconds: 30 } } });
 const sql = async <Row = Record<string, unknown>>(text: string) =>
   await stage.database.postgres.sql<Row>(text);
 /** Every row of the catalogs of roles with the transaction that wrote it: what is changed back leaves another. */

@@ -54,7 +54,7 @@ beforeAll(async () => {
   await sql('REVOKE CONNECT ON DATABASE orders FROM PUBLIC');
   await sql(`GRANT CONNECT ON DATABASE orders TO ${stage.admin.username} WITH GRANT OPTION`);
   await stage.operator.start();
-  await scene.apply(stage.iamDatabase({ spec: { resync: { intervalSeconds: 30 } } }));
+  await scene.apply(stage.iamDatabase({ spec: { resync: { policy: 'Periodic', intervalSeconds: 30 } } }));
   await scene.apply(user);
   await scene.untilCondition(user, 'AccessVerified', 'True');
   await scene.untilReady(user);

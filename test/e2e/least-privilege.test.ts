@@ -26,7 +26,7 @@ const foreign = userManifest('foreign');
 const fillers = [1, 2, 3, 4, 5, 6].map((number) => userManifest(`filler-${number}`));
 
 const orders = (policy: object = {}) =>
-  stage.iamDatabase({ spec: { policy, resync: { intervalSeconds: 30 } } as never });
+  stage.iamDatabase({ spec: { policy, resync: { policy: 'Periodic', intervalSeconds: 30 } } as never });
 const ourPolicy = () =>
   [...stage.aws.iamState().policies.values()].find(({ path }) => path.startsWith('/iamdb/'));
 const connection = {

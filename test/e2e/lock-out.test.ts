@@ -52,7 +52,7 @@ function databaseOf(username: string): DatabaseManifest {
     name,
     spec: {
       admin: { username, authentication: 'Secret', secretRef: { name } },
-      resync: { intervalSeconds: 30 },
+      resync: { policy: 'Periodic', intervalSeconds: 30 },
     },
   });
 }

@@ -12,7 +12,7 @@ const sql = async (text: string) => await stage.database.postgres.sql(text);
 const bystander = userManifest('bystander');
 /** Looks only when asked to, so that sessions are closed in between. */
 const spec = {
-  resync: { intervalSeconds: 86_400 },
+  resync: { policy: 'Periodic', intervalSeconds: 86_400 },
   probe: { policy: 'OnChange', intervalSeconds: 3_600 },
 } as const;
 const database = () => stage.iamDatabase({ spec });

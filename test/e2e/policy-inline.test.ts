@@ -12,7 +12,9 @@ let user: ReturnType<typeof userManifest>;
 const theirs = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: 's3:*', Resource: '*' }] };
 
 const orders = (delivery: string) =>
-  stage.iamDatabase({ spec: { policy: { delivery }, resync: { intervalSeconds: 30 } } as never });
+  stage.iamDatabase({
+    spec: { policy: { delivery }, resync: { policy: 'Periodic', intervalSeconds: 30 } } as never,
+  });
 const role = () => stage.aws.iamState().roles.get('payments-shop');
 const inline = () => role()?.inline.get('iamdb-stage');
 const managed = () => role()?.attached ?? [];

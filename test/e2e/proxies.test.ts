@@ -18,7 +18,7 @@ const arnOn = (resourceID: string) =>
 const database = (...names: readonly string[]) =>
   stage.iamDatabase({
     spec: {
-      resync: { intervalSeconds: 30 },
+      resync: { policy: 'Periodic', intervalSeconds: 30 },
       target: {
         type: 'Cluster',
         cluster: { identifier: 'orders-prod', region },

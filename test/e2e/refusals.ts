@@ -54,7 +54,7 @@ export async function startRefusals(settings: Readonly<Record<string, string>> =
   const scene = sceneOf(stage);
   const sql: Refusals['sql'] = async (text) => await stage.database.postgres.sql(text);
   const spec = {
-    resync: { intervalSeconds: 30 },
+    resync: { policy: 'Periodic', intervalSeconds: 30 },
     probe: { policy: 'Periodic', intervalSeconds: 60 },
   } as const;
   const orders = () => stage.iamDatabase({ spec });

@@ -12,7 +12,7 @@ let scene: Scene;
 const database = () =>
   stage.iamDatabase({
     spec: {
-      resync: { intervalSeconds: 30 },
+      resync: { policy: 'Periodic', intervalSeconds: 30 },
       // So long that none comes due while the tests run, whatever an object's place in the interval.
       probe: { policy: 'Periodic', intervalSeconds: 604_800 },
     },

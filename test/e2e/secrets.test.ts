@@ -17,7 +17,10 @@ let secretARN: string;
 /** All that was ever shown, by place: what is gone from the cluster later was readable once. */
 const seen = new Map<string, string>();
 
-const spec = { resync: { intervalSeconds: 30 }, probe: { policy: 'Periodic', intervalSeconds: 60 } } as const;
+const spec = {
+  resync: { policy: 'Periodic', intervalSeconds: 30 },
+  probe: { policy: 'Periodic', intervalSeconds: 60 },
+} as const;
 const byPassword = () => stage.iamDatabase({ spec });
 const byToken = () =>
   stage.iamDatabase({

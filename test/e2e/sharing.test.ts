@@ -33,7 +33,7 @@ const database = (name?: string): DatabaseManifest =>
   stage.iamDatabase({
     ...(name === undefined ? {} : { name }),
     spec: {
-      resync: { intervalSeconds: 30 },
+      resync: { policy: 'Periodic', intervalSeconds: 30 },
       allow: [
         {
           namespaces: { names: ['payments', 'billing'] },

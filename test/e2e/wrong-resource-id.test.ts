@@ -39,7 +39,10 @@ beforeAll(async () => {
   await stage.operator.start();
   await scene.apply(
     stage.iamDatabase({
-      spec: { resync: { intervalSeconds: 30 }, probe: { policy: 'Periodic', intervalSeconds: 60 } },
+      spec: {
+        resync: { policy: 'Periodic', intervalSeconds: 30 },
+        probe: { policy: 'Periodic', intervalSeconds: 60 },
+      },
     }),
   );
   await scene.apply(old);

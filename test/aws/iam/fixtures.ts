@@ -46,6 +46,8 @@ export interface IamFixtures {
     role: NewPrincipal & { readonly trustPolicy: DocumentLike; readonly maxSessionDuration?: number },
   ): Role;
   setTrustPolicy(roleName: string, trustPolicy: DocumentLike): void;
+  /** Somebody else's hand: nothing is attached to the role any more. */
+  detachAll(roleName: string): void;
   createPolicy(policy: {
     readonly name: string;
     readonly path?: string;
@@ -136,6 +138,10 @@ export function createFixtures(account: StsAccount): IamFixtures {
       const text = textOf(trustPolicy);
       parsePolicy(text, 'trust');
       history.seed((state) => withRole(state, { ...roleOf(state, roleName), trustPolicy: text }));
+    },
+
+    detachAll: (roleName) => {
+      history.seed((state) => withRole(state, { ...roleOf(state, roleName), attached: [] }));
     },
 
     createPolicy: (wish) => {

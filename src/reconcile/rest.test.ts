@@ -1,0 +1,131 @@
+// A database that may sleep is not logged in to without a reason; one that may not is, each time.
+import { describe, expect, it } from 'vitest';
+import { aDatabase, aTarget, aUser, roleARN } from '../../test/builders/objects.ts';
+import { aWorld, type TestWorld } from '../../test/builders/world.ts';
+import { annotations } from '../api/names.ts';
+import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
+import { reconcileDatabase } from './database.ts';
+import { Failure } from './kernel/failure.ts';
+import { reconcileUser } from './user.ts';
+
+const { signal } = new AbortController();
+const key = 'payments/checkout';
+type Resync = IamDatabase['spec']['resync'];
+const onChange: Resync = { policy: 'OnChange', intervalSeconds: 600 };
+
+/** What logs in to the database, of all that the passes did. */
+const logins = (world: TestWorld) =>
+  world.calls.filter((call) => /^(rehearse|observe role|prove|read mark)/.test(call));
+
+async function pass(world: TestWorld) {
+  world.calls.length = 0;
+  await reconcileDatabase('orders', world, signal);
+  const { afterMs } = await reconcileUser(key, world, signal);
+  return afterMs ?? Number.POSITIVE_INFINITY;
+}
+
+async function settled(resync: Resync, spec: Partial<IamDatabaseUser['spec']> = {}) {
+  const world = aWorld();
+  world.known.clear();
+  world.put(aDatabase({ spec: { resync } }), aUser({ spec }));
+  await pass(world);
+  await pass(world);
+  return world;
+}
+
+const asked = <T extends IamDatabase | IamDatabaseUser>(object: T): T => ({
+  ...object,
+  metadata: { ...object.metadata, annotations: { [annotations.reconcileRequestedAt]: 'now' } },
+});
+const edited = <T extends IamDatabase | IamDatabaseUser>(object: T, spec: Partial<T['spec']> = {}): T => ({
+  ...object,
+  metadata: { ...object.metadata, generation: object.metadata.generation + 1 },
+  spec: { ...object.spec, ...spec },
+});
+
+describe('a database that may sleep', () => {
+  it('is left asleep by passes that find nothing new, hour after hour', async () => {
+    const world = await settled(onChange);
+    for (let hour = 0; hour < 30; hour += 1) {
+      world.time += 3_600_000;
+      expect(await pass(world)).toBeLessThanOrEqual(660_000);
+      expect(logins(world)).toEqual([]);
+    }
+    expect(world.stored().status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+  });
+
+  it('has its policies put right all the same', async () => {
+    const world = await settled(onChange);
+    const before = world.policies.allowed(roleARN);
+    world.policies.detachAll(roleARN);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    await pass(world);
+    expect(world.policies.allowed(roleARN)).toEqual(before);
+  });
+
+  it.each<[string, (world: TestWorld) => void, readonly string[]]>([
+    [
+      'the user is edited',
+      (world) => world.put(edited(world.stored(), { connectionLimit: 5 })),
+      ['role', 'prove'],
+    ],
+    ['a look at the user is asked for', (world) => world.put(asked(world.stored())), ['role', 'prove']],
+    ['the database is edited', (world) => world.put(edited(world.storedDatabase())), ['rehearse', 'role']],
+    [
+      'a look at the database is asked for',
+      (world) => world.put(asked(world.storedDatabase())),
+      ['rehearse', 'role'],
+    ],
+    [
+      'it is another server',
+      (world) => {
+        world.resolved = aTarget({ serverResourceID: 'cluster-NEW', resourceIDs: ['cluster-NEW'] });
+      },
+      ['role', 'prove'],
+    ],
+    [
+      'the operator starts',
+      (world) => {
+        world.restart();
+        world.known.clear();
+      },
+      ['rehearse', 'role'],
+    ],
+  ])('is woken once when %s', async (_, change, expected) => {
+    const world = await settled(onChange);
+    change(world);
+    await pass(world);
+    const found = logins(world).map((call) => call.replace('observe role', 'role').split(' ')[0] ?? '');
+    expect(new Set(found)).toEqual(new Set(expected));
+    await pass(world);
+    expect(logins(world)).toEqual([]);
+  });
+
+  it('is tried again while it does not answer', async () => {
+    const world = await settled(onChange);
+    world.roles.broken.observe = new Failure('unavailable', 'DatabaseUnavailable', 'It wakes up.');
+    world.put(edited(world.stored()));
+    await pass(world);
+    world.roles.broken = {};
+    await pass(world);
+    expect(logins(world)).not.toEqual([]);
+    expect(world.stored().status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+  });
+
+  it('is left asleep once an access has ended, and woken when it is given back', async () => {
+    const expirationTime = '2026-03-01T00:00:00Z';
+    const world = await settled(onChange, { expirationTime });
+    expect(world.roles.mayLogIn('payments_checkout')).toBe(false);
+    await pass(world);
+    expect(logins(world)).toEqual([]);
+    world.put(edited(world.stored(), { expirationTime: '2027-01-01T00:00:00Z' }));
+    await pass(world);
+    expect(world.roles.mayLogIn('payments_checkout')).toBe(true);
+  });
+});
+
+it('a database that is looked at by interval is, each time', async () => {
+  const world = await settled({ policy: 'Periodic', intervalSeconds: 600 });
+  await pass(world);
+  expect(logins(world).map((call) => call.split(' ')[0])).toEqual(['rehearse', 'observe']);
+});
