@@ -62,6 +62,7 @@ async function main(): Promise<void> {
     kubeConfig: loadKubeConfig({ from: 'default' }),
     log,
     metrics,
+    proxyEnv: process.env,
     // At once: whatever this process still wants to write, the next leader may be writing too.
     onLost: () => {
       log.fatal({}, 'the lease was lost');

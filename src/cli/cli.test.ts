@@ -155,7 +155,21 @@ describe('operator-policy', () => {
     expect(policy(...account, ...roles)).not.toMatch(/secretsmanager|kms/);
   });
 
+  it('lets roles in other accounts be assumed where they are named one by one, and nothing beyond', () => {
+    const arn = 'arn:aws:iam::444455556666:role/iamdb/reach';
+    const { Statement } = JSON.parse(policy(...account, ...roles, '--assume-role', arn)) as {
+      readonly Statement: readonly { readonly Sid: string; readonly Resource: unknown }[];
+    };
+    expect(Statement.find(({ Sid }) => Sid === 'ReachOtherAccounts')?.Resource).toEqual([arn]);
+    expect(policy(...account, ...roles)).not.toContain('ReachOtherAccounts');
+  });
+
   it.each([
+    [
+      'a pattern of roles to assume',
+      [...account, ...roles, '--assume-role=arn:aws:iam::444455556666:role/*'],
+      'exact ARN',
+    ],
     ['no account', [...roles], "required option '--account <id>'"],
     ['a user as a role', [...account, '--role-arn=arn:aws:iam::111122223333:user/x'], 'ARN of an IAM role'],
     ['every role of every account', [...account, '--role-arn=*'], 'ARN of an IAM role'],

@@ -1,5 +1,6 @@
 // `operator-policy`: the AWS policy that the operator needs, from the same data as its published one.
 import { Command, InvalidArgumentError } from 'commander';
+import { roleARNPattern } from '../api/schema-parts.ts';
 import { whyNotUsername } from '../api/username.ts';
 import { operatorPolicy } from '../systems/permissions.ts';
 
@@ -13,6 +14,7 @@ interface Options {
   readonly proxyRoleArn: readonly string[];
   readonly managedSecrets?: boolean;
   readonly kmsKey: readonly string[];
+  readonly assumeRole: readonly string[];
   readonly inlinePolicies?: boolean;
 }
 
@@ -53,6 +55,12 @@ export function operatorPolicyCommand(print: (text: string) => void): Command {
       '--proxy-role-arn <pattern...>',
       'IAM roles of RDS Proxies, so that they can be checked for the right to log in',
       each(rolePattern),
+      [],
+    )
+    .option(
+      '--assume-role <arn...>',
+      'roles in spec.assumeRole of IamDatabases, for databases in other accounts; each needs this policy for its own account',
+      each(matching(new RegExp(roleARNPattern), 'It is the exact ARN of an IAM role.')),
       [],
     )
     .option(
@@ -102,6 +110,7 @@ function policyOf({ account: accountID, partition, region, roleArn, admin, ...re
         : [],
     masterKeys: rest.kmsKey,
     proxyRoles: rest.proxyRoleArn,
+    assumeRoles: rest.assumeRole,
     inline: rest.inlinePolicies === true,
   });
   return `${JSON.stringify(policy, null, 2)}\n`;

@@ -12,6 +12,7 @@ import type { PolicyPort } from '../resources/policy/port.ts';
 import type { RdsDirectory } from '../resources/target/resource.ts';
 import { iamDefaults, type IamPace, iamSystem } from '../systems/iam/iam.ts';
 import type { RoleReader } from '../systems/iam/role-documents.ts';
+import { connections, type ProxyEnvironment } from '../systems/connections.ts';
 import { login } from '../systems/postgres/login.ts';
 import { rdsDirectory } from '../systems/rds/directory.ts';
 import { type SecretTexts, secretTexts } from '../systems/secrets-manager/secrets-manager.ts';
@@ -44,6 +45,7 @@ export interface AccountOptions {
   readonly beforeWrite: () => void;
   readonly requestToken: AccessPorts['requestToken'];
   readonly metrics: Metrics;
+  readonly proxyEnv: ProxyEnvironment;
 }
 
 export function awsAccount(
@@ -62,30 +64,41 @@ export function awsAccount(
 
   /** One client for each region holds the credentials and renews them; all others ask it. */
   const stsClients = perRegion((region) => {
-    if (identity === undefined || own === undefined) return new STSClient({ region });
+    const requestHandler = connections(options.proxyEnv);
+    if (identity === undefined || own === undefined) return new STSClient({ region, requestHandler });
     const credentials = assumedRole({
       role: identity,
       region,
       operatorID,
       master: own.credentials(region),
       callerARN: async () => await own.callerARN(region),
+      proxyEnv: options.proxyEnv,
       onCall,
     });
-    return new STSClient({ region, credentials });
+    return new STSClient({ region, credentials, requestHandler });
   });
   const credentials = (region: string): CredentialProvider => {
     const client = stsClients.get(region);
     return async () => await client.config.credentials();
   };
-  const rdsClients = perRegion((region) => new RDSClient({ region, credentials: credentials(region) }));
-  const secretsClients = perRegion(
-    (region) => new SecretsManagerClient({ region, credentials: credentials(region) }),
-  );
+  const regional = (region: string) => ({
+    region,
+    credentials: credentials(region),
+    requestHandler: connections(options.proxyEnv),
+  });
+  const rdsClients = perRegion((region) => new RDSClient(regional(region)));
+  const secretsClients = perRegion((region) => new SecretsManagerClient(regional(region)));
 
   // IAM has no regions: its client is in the one that the platform sets, and so are the credentials for it.
   const home = new STSClient({});
   const iam = iamSystem({
-    client: { credentials: async () => await credentials(await home.config.region())() },
+    client: {
+      credentials: async () => await credentials(await home.config.region())(),
+      requestHandler: {
+        connectionTimeout: iamDefaults.timing.connectTimeoutMs,
+        ...connections(options.proxyEnv),
+      },
+    },
     pace,
     timing: {
       freshMs: iamDefaults.timing.freshMs * scale,

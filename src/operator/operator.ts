@@ -21,6 +21,7 @@ import { reconcileUser } from '../reconcile/user.ts';
 import type { AccessPorts } from '../resources/access/access.ts';
 import { stsAudience } from '../resources/access/trust.ts';
 import { checkAddress } from '../resources/target/address.ts';
+import type { ProxyEnvironment } from '../systems/connections.ts';
 import { eventSink } from '../systems/kubernetes/event-sink.ts';
 import { orKubeFailure } from '../systems/kubernetes/failures.ts';
 import { leasePort } from '../systems/kubernetes/lease.ts';
@@ -59,6 +60,8 @@ export async function startOperator(options: {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly onLost: () => void;
+  /** Of the platform, for calls to AWS. */
+  readonly proxyEnv: ProxyEnvironment;
   readonly signal: AbortSignal;
 }): Promise<Operator> {
   const { config, kubeConfig, log, metrics, signal } = options;
@@ -121,6 +124,7 @@ export async function startOperator(options: {
     operatorID,
     beforeWrite,
     requestToken: tokenOf,
+    proxyEnv: options.proxyEnv,
     metrics,
     log,
   });

@@ -4,6 +4,7 @@ import type { IamDatabase } from '../../src/api/objects.ts';
 import { startAws, type Aws } from '../aws/aws.ts';
 import type { AwsAuthority } from '../bed/aws-authority.ts';
 import { type Bed, type Database, startBed } from '../bed/bed.ts';
+import { type ConnectProxy, startConnectProxy } from '../bed/connect-proxy.ts';
 import { createChildren } from '../bed/children.ts';
 import { type Admin, createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';
@@ -29,6 +30,8 @@ export interface Stage {
   readonly admin: Admin;
   /** With the option `elsewhere`. */
   readonly elsewhere: Elsewhere | undefined;
+  /** With the option `closedNetwork`. */
+  readonly proxy: ConnectProxy | undefined;
   /** Of the administrator, for people's own kubectl. */
   readonly kubeconfig: string;
   /** An IamDatabase for the stage's server, open for namespace payments. */
@@ -62,6 +65,8 @@ export interface StageOptions {
   readonly extraRoots?: string;
   /** A second account with a database of its own, which the operator reaches by assuming a role there. */
   readonly elsewhere?: boolean;
+  /** AWS, under its own names, is reached through a proxy alone. */
+  readonly closedNetwork?: boolean;
   readonly progress?: (text: string) => void;
 }
 
@@ -109,8 +114,11 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     if (authentication === 'Secret' && admin.password !== undefined)
       await applyAdminSecret(bed, admin.username, admin.password);
 
-    const extraRoots = options.extraRoots && `${bed.folder('roots')}/extra.pem`;
-    if (extraRoots !== undefined) await writeFile(extraRoots, options.extraRoots ?? '');
+    const proxy = options.closedNetwork === true ? await wayOut(aws) : undefined;
+    if (proxy !== undefined) stops.push(() => proxy.stop());
+    const roots = [options.extraRoots, proxy?.root].filter((pem) => pem !== undefined).join('');
+    const extraRoots = roots === '' ? undefined : `${bed.folder('roots')}/extra.pem`;
+    if (extraRoots !== undefined) await writeFile(extraRoots, roots);
     const kubeconfig = `${bed.folder('admin')}/admin.kubeconfig`;
     await bed.kube.kubeconfig(kubeconfig);
     const replica: Stage['replica'] = async (name, changed = {}) => {
@@ -125,7 +133,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         folder: own,
         kubeconfig: operatorConfig,
         env: {
-          ...aws.environment(aws.createAccessKey(operatorRole, { name })),
+          ...environmentOf(aws, operatorRole, name, proxy),
           ...(extraRoots === undefined ? {} : { NODE_EXTRA_CA_CERTS: extraRoots }),
         },
         settings: {
@@ -151,6 +159,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       database,
       admin,
       elsewhere,
+      proxy,
       kubeconfig,
       iamDatabase: (changes = {}) => iamDatabase(database, authentication, admin, changes),
       stop,
@@ -159,6 +168,25 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     await stop();
     throw error;
   }
+}
+
+const wayOut = async (aws: Aws): Promise<ConnectProxy> =>
+  await startConnectProxy({
+    names: ['*.amazonaws.com', `*.${region}.amazonaws.com`],
+    to: Number(new URL(aws.baseUrl).port),
+  });
+
+/** In a closed network AWS has its own names, which lead nowhere. */
+function environmentOf(
+  aws: Aws,
+  role: string,
+  session: string,
+  proxy: ConnectProxy | undefined,
+): Readonly<Record<string, string>> {
+  const environment = aws.environment(aws.createAccessKey(role, { name: session }));
+  if (proxy === undefined) return environment;
+  const own = Object.entries(environment).filter(([name]) => !name.startsWith('AWS_ENDPOINT_URL'));
+  return { ...Object.fromEntries(own), HTTPS_PROXY: proxy.url };
 }
 
 /** The `jti` of a ServiceAccount's token. */

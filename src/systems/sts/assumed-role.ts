@@ -4,6 +4,7 @@ import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import type { AssumeRole } from '../../api/schema.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import { assumeStatement } from '../../resources/access/verdict.ts';
+import { connections, type ProxyEnvironment } from '../connections.ts';
 import { type OnCall, recorded } from './calls.ts';
 
 export type CredentialProvider = STSClient['config']['credentials'];
@@ -20,9 +21,10 @@ export function assumedRole(options: {
   /** The operator's own. */
   readonly master: CredentialProvider;
   readonly callerARN: () => Promise<string>;
+  readonly proxyEnv: ProxyEnvironment;
   readonly onCall: OnCall;
 }): CredentialProvider {
-  const { role, region, operatorID, master, callerARN, onCall } = options;
+  const { role, region, operatorID, master, callerARN, proxyEnv, onCall } = options;
   const ask = fromTemporaryCredentials({
     masterCredentials: master,
     params: {
@@ -32,7 +34,10 @@ export function assumedRole(options: {
       ...(role.externalID === undefined ? {} : { ExternalId: role.externalID }),
     },
     // No pass's signal reaches this call.
-    clientConfig: { region, requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 } },
+    clientConfig: {
+      region,
+      requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, ...connections(proxyEnv) },
+    },
   });
   const call = { service: 'sts', operation: 'AssumeRole', region, of: `on ${role.arn}` } as const;
   return async () => {
