@@ -37,7 +37,7 @@ export const assumeRoleRules = [
     message: 'assumeRole stays: without it another account would be looked at',
   },
   {
-    rule: "!has(self.assumeRole) || !has(self.target.explicit) || self.assumeRole.arn.split(':')[4] == self.target.explicit.accountID && self.assumeRole.arn.split(':')[1] == (has(self.target.explicit.partition) ? self.target.explicit.partition : 'aws')",
+    rule: "!has(self.assumeRole) || !has(self.target.explicit) || self.assumeRole.arn.split(':')[4] == self.target.explicit.accountID && (!has(self.target.explicit.partition) || self.assumeRole.arn.split(':')[1] == self.target.explicit.partition)",
     message: 'target.explicit has to be in the account and partition of assumeRole.arn',
   },
 ] as const;

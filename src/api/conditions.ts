@@ -97,6 +97,12 @@ export const reasons = {
     means: 'The engine or its version has no IAM authentication for PostgreSQL.',
     remedy: 'Aurora PostgreSQL 11 or RDS for PostgreSQL 10 and newer are supported.',
   },
+  PartitionNotSupported: {
+    means:
+      'The region of the database is in no partition that the operator knows, or in another one than was told.',
+    remedy:
+      'aws, aws-cn and aws-us-gov are supported. With type Explicit leave partition out, or name that of the region.',
+  },
   AssumeRoleRefused: {
     means: 'AWS does not let the operator assume the role in spec.assumeRole of the IamDatabase.',
     remedy:

@@ -35,8 +35,7 @@ export const target = {
         partition: {
           type: 'string',
           enum: ['aws', 'aws-cn', 'aws-us-gov'],
-          default: 'aws',
-          description: 'AWS partition.',
+          description: 'AWS partition. Default: that of the region.',
         },
         resourceIDs: {
           description: 'Resource ids to allow; the first is the server itself.',

@@ -81,22 +81,13 @@ export function awsAccount(
     const client = stsClients.get(region);
     return async () => await client.config.credentials();
   };
-  const rdsClients = perRegion(
-    (region) =>
-      new RDSClient({
-        region,
-        credentials: credentials(region),
-        requestHandler: connections(options.proxyEnv),
-      }),
-  );
-  const secretsClients = perRegion(
-    (region) =>
-      new SecretsManagerClient({
-        region,
-        credentials: credentials(region),
-        requestHandler: connections(options.proxyEnv),
-      }),
-  );
+  const regional = (region: string) => ({
+    region,
+    credentials: credentials(region),
+    requestHandler: connections(options.proxyEnv),
+  });
+  const rdsClients = perRegion((region) => new RDSClient(regional(region)));
+  const secretsClients = perRegion((region) => new SecretsManagerClient(regional(region)));
 
   // IAM has no regions: its client is in the one that the platform sets, and so are the credentials for it.
   const home = new STSClient({});

@@ -2,6 +2,7 @@
 import { databaseFinalizer } from '../api/names.ts';
 import type { IamDatabase } from '../api/objects.ts';
 import type { DatabaseStatus } from '../api/schema.ts';
+import { checkPartition } from '../resources/target/partition.ts';
 import { checkAccount } from '../resources/target/account.ts';
 import { checkAddress } from '../resources/target/address.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
@@ -115,7 +116,13 @@ async function resolve(
     const { assumeRole, connectTo } = database.spec;
     const dialled = connectTo?.host ?? target.endpoint;
     const { allowLocalAddresses: allowLocal } = world.settings;
-    return { target: checkAccount(target, assumeRole) ?? checkAddress(dialled, { allowLocal }) ?? target };
+    return {
+      target:
+        checkPartition(target, database.spec.target.type) ??
+        checkAccount(target, assumeRole) ??
+        checkAddress(dialled, { allowLocal }) ??
+        target,
+    };
   } catch (thrown) {
     const failure = asFailure(thrown);
     const before = world.stateOf(database.metadata.name)?.target;

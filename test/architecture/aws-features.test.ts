@@ -25,6 +25,7 @@ it('what moto cannot run is known, and changes only on purpose', () => {
     'leadership',
     'least-privilege',
     'managed-secret',
+    'partition',
     'proxies',
     'proof-by-token',
     'refusals',

@@ -142,5 +142,6 @@ async function createTrust(region: string): Promise<Trust> {
 
 /** A true RDS name that no resolver knows: 5432 is where clients are told to go, never where the gate listens. */
 function auroraEndpoint(name: string, kind: 'cluster' | 'cluster-ro', region: string): Endpoint {
-  return { host: `${name}.${kind}-cabcdefghijk.${region}.rds.amazonaws.com`, port: 5432 };
+  const domain = region.startsWith('cn-') ? `rds.${region}.amazonaws.com.cn` : `${region}.rds.amazonaws.com`;
+  return { host: `${name}.${kind}-cabcdefghijk.${domain}`, port: 5432 };
 }

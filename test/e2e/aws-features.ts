@@ -12,6 +12,8 @@ export type Feature =
   | 'changes by tests'
   /** Databases and roles of another account. */
   | 'other accounts'
+  /** Regions, names and ARNs of China's. */
+  | 'other partitions'
   /** With end-to-end IAM, and the roles of their own. */
   | 'proxies'
   | 'inline policies';
@@ -41,6 +43,7 @@ export const needs = {
   'managed-secret': ['cluster changes'],
   metrics: [],
   'missing-rights': [],
+  partition: ['other partitions'],
   'permission-lost': [],
   'plan-mode': [],
   'policy-delivery': [],

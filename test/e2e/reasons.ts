@@ -69,6 +69,7 @@ export const reasonsShownIn = {
   AdminPasswordChanging: 'admin-rotation',
   ManagedSecretUnavailable: 'managed-secret',
   AssumeRoleRefused: 'accounts',
+  PartitionNotSupported: 'partition',
   BlueGreenInProgress: 'blue-green',
   ProxyNotFound: 'proxies',
   ProxyTargetsElsewhere: 'proxies',

@@ -254,13 +254,13 @@ describe('an IamDatabase', () => {
     expect(status).toEqual({ observedGeneration: -1 });
   });
 
-  it('gets port and partition of an explicit target', async () => {
+  it('gets the port of an explicit target', async () => {
     const { spec } = (
       await judged(databases, databaseSpec({ target: { type: 'Explicit', explicit: explicit() } }))
     ).body;
     expect(spec['target']).toEqual({
       type: 'Explicit',
-      explicit: explicit({ port: 5432, partition: 'aws' }),
+      explicit: explicit({ port: 5432 }),
     });
   });
 
@@ -426,7 +426,8 @@ describe('an IamDatabase', () => {
     ['a port that there cannot be', { connectTo: { host: 'a', port: 65536 } }, 'connectTo.port'],
     ['an operator id that cannot be one', { trustedOperatorIDs: ['A/B'] }, 'trustedOperatorIDs'],
     ['a mode that there is not', { mode: 'Pretend' }, 'spec.mode'],
-    ['a field that comes later', { role: { delivery: 'SQL' } }, 'unknown field "spec.role"'],
+    ['a resync of no kind', { resync: { policy: 'Never' } }, 'resync.policy'],
+    ['a field that there is not', { grants: [] }, 'unknown field "spec.grants"'],
   ])('may not have %s', async (_what, over, expected) => {
     expect(await objection(databases, databaseSpec(over))).toContain(expected);
   });

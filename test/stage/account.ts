@@ -26,7 +26,7 @@ export function createOperatorRole(
         partition: aws.partition,
         accountID,
         operatorID,
-        principals: [`arn:aws:iam::${accountID}:role/payments-*`],
+        principals: [`arn:${aws.partition}:iam::${accountID}:role/payments-*`],
         admins,
         regions: [aws.region],
         masterSecrets: [`arn:${aws.partition}:secretsmanager:${aws.region}:${accountID}:secret:rds!*`],
@@ -43,11 +43,11 @@ export function createWorkloadRole(
   name: string,
   options: { readonly provable?: boolean; readonly operator?: string } = {},
 ): string {
-  const { operator = operatorRoleARN } = options;
+  const { operator = `arn:${aws.partition}:iam::${accountID}:role/iamdb-operator` } = options;
   const trustPolicy =
     options.provable === false
       ? trusting('pods.eks.amazonaws.com', 'Service')
-      : trusting([operator, `arn:aws:iam::${aws.accountId}:root`], 'AWS');
+      : trusting([operator, `arn:${aws.partition}:iam::${aws.accountId}:root`], 'AWS');
   return aws.createRole({ name, trustPolicy }).arn;
 }
 

@@ -8,7 +8,13 @@ import { type ConnectProxy, startConnectProxy } from '../bed/connect-proxy.ts';
 import { createChildren } from '../bed/children.ts';
 import { type Admin, createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';
-import { accountID, createOperatorRole, createWorkloadRole, operatorID, region } from './account.ts';
+import {
+  accountID,
+  createOperatorRole,
+  createWorkloadRole,
+  operatorID,
+  region as usualRegion,
+} from './account.ts';
 import {
   apply,
   applyCRDs,
@@ -68,10 +74,13 @@ export interface StageOptions {
   readonly elsewhere?: boolean;
   /** AWS, under its own names, is reached through a proxy alone. */
   readonly closedNetwork?: boolean;
+  /** Where everything is; default Seoul, in the partition of most. */
+  readonly place?: { readonly partition: string; readonly region: string };
   readonly progress?: (text: string) => void;
 }
 
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
+  const { partition, region } = options.place ?? { partition: 'aws', region: usualRegion };
   const { postgres: major = 17, admin: authentication = 'IAM', settings = {}, progress } = options;
   const children = createChildren();
   const stops: (() => Promise<void>)[] = [() => children.stop()];
@@ -85,6 +94,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         : undefined;
     const aws = await startAws({
       region,
+      partition,
       accountId: accountID,
       ...(moto === undefined ? {} : { backend: moto.backend }),
     });
@@ -92,7 +102,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     const bed = await startBed({
       postgres: options.elsewhere === true ? [major, major] : [major],
       region,
-      servers: [{}, { accountId: otherAccountID }],
+      servers: [{ partition }, { accountId: otherAccountID }],
       aws: authorityOf(aws),
       ...(progress === undefined ? {} : { progress }),
     });
@@ -107,7 +117,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         : await createPasswordAdmin(database.postgres);
     const resourceID = moto === undefined ? createCluster(aws, database) : database.gate.server.resourceId;
     if (authentication === 'ManagedSecret') keepMasterSecret(aws, admin);
-    const adminARN = `arn:aws:rds-db:${region}:${accountID}:dbuser:${resourceID}/${admin.username}`;
+    const adminARN = `arn:${partition}:rds-db:${region}:${accountID}:dbuser:${resourceID}/${admin.username}`;
     const operatorRole = createOperatorRole(aws, [adminARN], {
       inline: settings['inline-policies'] === 'true',
       proxyRoles: [`arn:aws:iam::${accountID}:role/*-proxy-role`],
@@ -172,7 +182,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       elsewhere,
       proxy,
       kubeconfig,
-      iamDatabase: (changes = {}) => iamDatabase(database, authentication, admin, changes),
+      iamDatabase: (changes = {}) => iamDatabase(aws, database, authentication, admin, changes),
       stop,
     };
   } catch (error) {
@@ -183,7 +193,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
 
 const wayOut = async (aws: Aws): Promise<ConnectProxy> =>
   await startConnectProxy({
-    names: ['*.amazonaws.com', `*.${region}.amazonaws.com`],
+    names: ['*.amazonaws.com', `*.${aws.region}.amazonaws.com`],
     to: Number(new URL(aws.baseUrl).port),
   });
 
@@ -272,6 +282,7 @@ async function applyAdminSecret(bed: Bed, username: string, password: string): P
 }
 
 function iamDatabase(
+  { partition, region }: Aws,
   { gate }: Database,
   authentication: 'IAM' | 'Secret' | 'ManagedSecret',
   { username }: Admin,
@@ -295,7 +306,7 @@ function iamDatabase(
           namespaces: { names: ['payments'] },
           usernames: ['payments_*'],
           memberOf: ['orders_readwrite', 'orders_readonly'],
-          principals: [`arn:aws:iam::${accountID}:role/payments-*`],
+          principals: [`arn:${partition}:iam::${accountID}:role/payments-*`],
         },
       ],
       ...changes.spec,

@@ -2,6 +2,7 @@
 import type { DatabaseSpec } from '../../api/schema.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import type { MasterSecretFacts } from './master-secret.ts';
+import { partitionOf, unknownRegion } from './partition.ts';
 import type { ResolvedProxy } from './proxy.ts';
 
 export type Target = DatabaseSpec['target'];
@@ -98,7 +99,9 @@ function fieldMissing(type: string): Failure {
 
 function judgeExplicit({ explicit }: Target): ResolvedTarget | Failure {
   if (explicit === undefined) return fieldMissing('Explicit');
-  const { host, port, region, accountID, partition, resourceIDs } = explicit;
+  const { host, port, region, accountID, resourceIDs } = explicit;
+  const partition = explicit.partition ?? partitionOf(region);
+  if (partition === undefined) return unknownRegion(region);
   const [own] = resourceIDs;
   if (own === undefined || !/^(cluster|db)-[A-Za-z0-9]+$/.test(own)) {
     return new Failure(
