@@ -24,7 +24,7 @@ import { checkAddress } from '../resources/target/address.ts';
 import type { ProxyEnvironment } from '../systems/connections.ts';
 import { eventSink } from '../systems/kubernetes/event-sink.ts';
 import { orKubeFailure } from '../systems/kubernetes/failures.ts';
-import { leasePort } from '../systems/kubernetes/lease.ts';
+import { leaseHolders, leasePort } from '../systems/kubernetes/lease.ts';
 import { objectsOf } from '../systems/kubernetes/objects.ts';
 import { remedyFor } from '../systems/kubernetes/remedy.ts';
 import { kinds } from '../systems/kubernetes/resource.ts';
@@ -35,6 +35,7 @@ import { awsSystems, refreshMs } from './aws.ts';
 import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
 import { configMaps } from './config-maps.ts';
 import { observe } from './observe.ts';
+import { kubeSystemUID, untilAlone, untilCrdsFit } from './preflight.ts';
 import { objectWrites } from './object-writes.ts';
 import { servers } from './servers.ts';
 import { createSweeper } from './sweeper.ts';
@@ -227,8 +228,12 @@ export async function startOperator(options: {
   };
   observe({ metrics, caches, queues, transport, isLeader });
 
+  const surroundings = { log, timeScale: config['time-scale'], signal };
+  // Before anything is read by them, and again for an API server that could not be asked before.
+  await untilCrdsFit(transport, surroundings);
   caches.start(wake.handlers);
   await caches.whenSynced(signal);
+  await untilCrdsFit(transport, surroundings);
   log.info({ users: caches.users.size(), databases: caches.databases.size() }, 'caches synced');
 
   const begin = () => {
@@ -236,18 +241,32 @@ export async function startOperator(options: {
     controllers.sweeps.queue.add('all', { priority: 'startup' });
     for (const controller of Object.values(controllers)) controller.start();
   };
+  const stopping = new AbortController();
+  const leaseName = `iamdb-operator-${operatorID}`;
+  const beginAlone = () => {
+    untilAlone({
+      ...surroundings,
+      signal: stopping.signal,
+      // With the fewer rights of some namespaces nobody else can be seen.
+      holders: async (until) => (watched.length > 0 ? [] : await leaseHolders(transport, leaseName, until)),
+      namespace: config.namespace,
+      operatorID,
+    }).then(begin, (error: unknown) => {
+      if (!stopping.signal.aborted) log.error({ err: error }, 'beginning to lead');
+    });
+  };
   if (config['leader-elect']) {
     election = createElection({
       lease: leasePort(transport, {
         namespace: config.namespace,
-        name: `iamdb-operator-${operatorID}`,
+        name: leaseName,
       }),
       name: 'iamdb-operator',
       identity: instance,
       timing: timing.lease,
       clock: systemClock,
       random: Math.random,
-      onElected: begin,
+      onElected: beginAlone,
       onLost: options.onLost,
       report,
     });
@@ -260,6 +279,7 @@ export async function startOperator(options: {
     isReady: () => caches.isSynced(),
     isLeader,
     stop: async () => {
+      stopping.abort(new Error('the operator was stopped'));
       const drainMs = 10_000 * Math.min(1, config['time-scale']);
       await Promise.all(Object.values(controllers).map((controller) => controller.stop({ drainMs })));
       await caches.stop();
@@ -277,21 +297,3 @@ const notLeading = new Failure(
   'Progressing',
   'This replica does not lead any more; the leader goes on.',
 );
-
-async function kubeSystemUID(
-  namespaces: {
-    get(name: { readonly name: string }, signal: AbortSignal): Promise<NamespaceObject | undefined>;
-  },
-  server: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const found = await namespaces.get({ name: 'kube-system' }, signal).catch((cause: unknown) => {
-    const [why, remedy] = [cause instanceof Error ? cause.message : '', remedyFor(cause, server) ?? ''];
-    throw new Error(
-      `namespace kube-system, whose uid is the default of --operator-id, could not be read: ${why}. ${remedy}`,
-      { cause },
-    );
-  });
-  if (found === undefined) throw new Error('there is no namespace kube-system; set --operator-id');
-  return found.metadata.uid;
-}

@@ -81,6 +81,12 @@ export const clusterRules: readonly Rule[] = [
     verbs: ['get'],
     why: "kube-system's uid as the default operator id",
   },
+  {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    verbs: ['list'],
+    why: 'another installation with the same operator id is noticed, and nothing done beside it',
+  },
   ...watchedRules,
 ];
 

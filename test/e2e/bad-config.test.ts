@@ -17,6 +17,7 @@ import {
   applyCRDs,
   applyNamespace,
   installOperatorAccount,
+  manifestsIn,
   operatorAccount,
   operatorNamespace,
 } from '../stage/cluster.ts';
@@ -310,6 +311,74 @@ describe('a cluster that is not as it should be', () => {
       expect(code).toBe(1);
       expect(stderr).toContain(`The API server at https://127.0.0.1:${port} does not answer`);
       expect(stderr).toContain('the default of --operator-id');
+    });
+
+    it('beside another installation of the same operator id: the log names its namespace and what to do, and it leads once that one is gone', async () => {
+      const lease = (holderIdentity: string) => ({
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: `iamdb-operator-${operatorID}`, namespace: 'other-install' },
+        spec: {
+          holderIdentity,
+          leaseDurationSeconds: 3600,
+          acquireTime: '2020-01-01T00:00:00.000000Z',
+          renewTime: new Date().toISOString().replace('Z', '000Z'),
+        },
+      });
+      await applyNamespace(kube, 'other-install');
+      await apply(kube, lease('somebody'));
+      const running = await start();
+      const told = 'another installation has the same operator id; nothing is done beside it';
+      await until('the log to tell of it', () =>
+        running
+          .log()
+          .some(
+            ({ msg, otherNamespace, remedy }) =>
+              msg === told &&
+              otherNamespace === 'other-install' &&
+              String(remedy).includes('another --operator-id'),
+          ),
+      );
+      expect(running.log().some(({ msg }) => msg === 'leading')).toBe(false);
+      await apply(kube, lease(''));
+      await until('leading', () => running.log().some(({ msg }) => msg === 'leading'));
+    });
+
+    it('with CRDs older than the operator: the log names the fields and the command, nothing is read by them, and it goes on once they are upgraded', async () => {
+      const old = JSON.parse(JSON.stringify(manifestsIn('crds/iamdb.dev_iamdatabaseusers.yaml')[0])) as {
+        readonly apiVersion: string;
+        readonly kind: string;
+        readonly metadata: { readonly name: string };
+        readonly spec: {
+          readonly versions: readonly {
+            readonly schema: {
+              readonly openAPIV3Schema: {
+                readonly properties: { readonly spec: { readonly properties: Record<string, unknown> } };
+              };
+            };
+          }[];
+        };
+      };
+      delete old.spec.versions[0]?.schema.openAPIV3Schema.properties.spec.properties['expirationTime'];
+      await apply(kube, old);
+      const served = async () =>
+        JSON.stringify((await kube.request({ path: '/openapi/v3/apis/iamdb.dev/v1alpha1' })).body).includes(
+          'expirationTime',
+        );
+      await until('the older schema to be served', async () => !(await served()));
+      const running = await start();
+      await until('the log to name the field', () =>
+        running
+          .log()
+          .some(
+            ({ missing, remedy }) =>
+              JSON.stringify(missing) === '["IamDatabaseUser.spec.expirationTime"]' &&
+              String(remedy).includes('kubectl apply --server-side -f crds/'),
+          ),
+      );
+      expect(running.log().some(({ msg }) => msg === 'caches synced')).toBe(false);
+      await applyCRDs(kube);
+      await untilSynced(running);
     });
 
     it('with everything in place it leads', async () => {

@@ -39,6 +39,27 @@ export function leasePort(
   };
 }
 
+export interface Holder {
+  readonly namespace: string;
+  /** Empty where it was given back. */
+  readonly holder: string;
+  /** Milliseconds since 1970. */
+  readonly acquiredAt: number;
+  readonly renewedAt: number;
+  readonly durationSeconds: number;
+}
+
+/** Who holds the Leases of that name, in whatever namespace. */
+export async function leaseHolders(
+  transport: KubeTransport,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly Holder[]> {
+  const leases = objectsOf<Lease>(transport, kinds.lease, 'lease');
+  const { items } = await leases.list({ fieldSelector: `metadata.name=${name}`, signal });
+  return items.map((item) => ({ namespace: item.metadata.namespace ?? '', ...asRecord(item) }));
+}
+
 function asSpec(record: LeaseRecord): NonNullable<Lease['spec']> {
   return {
     holderIdentity: record.holder,
