@@ -16,8 +16,9 @@ export const policyReasons = {
   },
   NotManaged: {
     means:
-      'Somebody else keeps the policies (spec.policy.delivery Document or None); the proof tells whether they do.',
-    remedy: 'Attach the document of the ConfigMap <user>-policy to each role in status.principals.',
+      'Somebody else keeps the policies (spec.policy.delivery Document or None) or the role (spec.role.delivery SQL or None); the proof tells whether they do.',
+    remedy:
+      'Attach the document of the ConfigMap <user>-policy to each role in status.principals; run role.sql of the ConfigMap <user>-sql in the database.',
   },
   DetachedByOthers: {
     means:

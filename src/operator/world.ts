@@ -3,13 +3,14 @@ import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { annotations, labels } from '../api/names.ts';
 import type { Config } from '../config.ts';
 import { chosen } from '../reconcile/kernel/converge.ts';
+import type { DatabaseState } from '../reconcile/database-state.ts';
 import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
 import type { NamespaceFacts } from '../reconcile/allow.ts';
 import { userARNs } from '../reconcile/user-arns.ts';
 import type { World } from '../reconcile/world.ts';
 import { verifyAccess } from '../resources/access/access.ts';
 import type { ConfigMaps } from '../reconcile/kernel/config-map.ts';
-import { connectionKind, policyKind } from '../resources/connection/plan.ts';
+import { connectionKind } from '../resources/connection/plan.ts';
 import { connectionResource } from '../resources/connection/resource.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import type { DesiredInline } from '../resources/policy/inline/inline.ts';
@@ -140,16 +141,19 @@ export function createWorld(options: {
       if (isNews(before, state)) options.wakeUsers(database);
     },
     open: (database: IamDatabase, target) => servers.open(database, target),
+    close: (database) => servers.close(database),
     resolve: async ({ target, assumeRole }, signal) =>
       await resolveTarget(aws.as(assumeRole).directory, target, signal),
     adviceOn: options.adviceOn,
     rehearse: async (server, signal) => await rehearse(server, operatorID, signal),
     readMark: async (database, serverResourceID, username, signal) => {
-      const server = known.states.get(database)?.server;
-      if (server === undefined)
+      const own = known.states.get(database);
+      const server = own?.server ?? anyServerOf(serverResourceID, known.states.values());
+      if (server === undefined && own?.admin !== 'NotUsed')
         return new Failure('unavailable', 'DatabaseUnavailable', 'The server is not open.');
       try {
-        const marked = await readMark(server, username, operatorID, signal);
+        // Where nobody may look there is no mark to go by.
+        const marked = server && (await readMark(server, username, operatorID, signal));
         known.marks.set(`${serverResourceID} ${username}`, { marked });
         return undefined;
       } catch (thrown) {
@@ -199,7 +203,7 @@ export function createWorld(options: {
     roleDocuments: async (roleARN, signal) => await iamOf(roleARN).roleDocuments(roleARN, signal),
     connection: connectionResource(configMaps),
     connectionsOf: (user) => ownedBy(user, connectionKind),
-    policyDocumentsOf: (user) => ownedBy(user, policyKind),
+    documentsOf: ownedBy,
     verify: async (wish, { spec }, signal) => {
       const isTurn = await pace(`${wish.endpoint}:${wish.port}`, signal);
       if (!isTurn) return waitsForTurn;
@@ -220,6 +224,13 @@ const factsOf = (namespace: NamespaceObject | undefined): NamespaceFacts | undef
     uid: namespace.metadata.uid,
     labels: namespace.metadata.labels ?? {},
   };
+
+/** Another IamDatabase of the same server may have an admin. */
+const anyServerOf = (serverResourceID: string, states: Iterable<DatabaseState>) =>
+  [...states].find(
+    ({ target, server }) =>
+      server !== undefined && !(target instanceof Failure) && target.serverResourceID === serverResourceID,
+  )?.server;
 
 const waitsForTurn: AccessVerdict = {
   status: 'Unknown',

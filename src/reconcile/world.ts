@@ -7,6 +7,7 @@ import type { RoleDocuments } from '../resources/access/role-rights.ts';
 import type { AccessVerdict, AccessWish } from '../resources/access/verdict.ts';
 import type {
   ConnectionChange,
+  DocumentKind,
   DesiredConnection,
   ObservedConnection,
 } from '../resources/connection/plan.ts';
@@ -76,6 +77,8 @@ export interface World extends View {
   resolve(spec: IamDatabase['spec'], signal: AbortSignal): Promise<ResolvedTarget>;
   /** What should be known of how the admin logs in, though it may work. Throws a Failure where AWS cannot be asked. */
   adviceOn(spec: IamDatabase['spec'], signal: AbortSignal): Promise<string | undefined>;
+  /** Closes the server of a database that is not administered any more. */
+  close(database: string): void;
   rehearse(server: RoleServer, signal: AbortSignal): Promise<{ readonly serverVersion: string }>;
 
   /** Reads the mark of a contested role, for markOf; answers with why it could not be read. */
@@ -128,8 +131,8 @@ export interface World extends View {
   readonly connection: Resource<DesiredConnection, ObservedConnection, ConnectionChange>;
   /** Names of the connection ConfigMaps in our cache that belong to this object. */
   connectionsOf(user: IamDatabaseUser): readonly string[];
-  /** The same for policy documents. */
-  policyDocumentsOf(user: IamDatabaseUser): readonly string[];
+  /** The same for what others are to attach or to run. */
+  documentsOf(user: IamDatabaseUser, kind: DocumentKind): readonly string[];
 
   roots(region: string, partition: string, signal: AbortSignal): Promise<string>;
   /** Amazon's public roots, which certificates of RDS Proxies chain to. */

@@ -268,6 +268,7 @@ export function aWorld(
       else known.set(name, state);
     },
     open: () => server,
+    close: (name) => note(`close ${name}`),
     resolve: async () => {
       note('look at the target');
       await Promise.resolve();
@@ -325,7 +326,7 @@ export function aWorld(
     },
     connection: connectionResource(configMaps),
     connectionsOf: (user) => ownedBy(user, 'connection'),
-    policyDocumentsOf: (user) => ownedBy(user, 'policy'),
+    documentsOf: ownedBy,
     verify: (wish) => {
       note(`prove ${wish.username}`);
       world.wishes.push(wish);
