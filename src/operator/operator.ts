@@ -36,6 +36,7 @@ import { type ConfigMapObject, createCaches, type NamespaceObject } from './cach
 import { configMaps } from './config-maps.ts';
 import { observe } from './observe.ts';
 import { objectWrites } from './object-writes.ts';
+import { createPodIdentities, noPodIdentities } from './pod-identities.ts';
 import { servers } from './servers.ts';
 import { createSweeper } from './sweeper.ts';
 import { trustCopy } from './trust-copy.ts';
@@ -145,8 +146,17 @@ export async function startOperator(options: {
     onConnections: (open) => metrics.set('iamdb_connections_open', { to: 'postgresql' }, open),
   });
 
+  const podIdentities =
+    aws.podIdentities === undefined
+      ? noPodIdentities
+      : createPodIdentities({
+          port: aws.podIdentities,
+          onChange: (account, was) => wake.associationChanged(account, was?.roleARN),
+          note: (failure) => log.failure(failure),
+        });
   const world = createWorld({
     config,
+    podIdentities,
     operatorID,
     caches,
     aws,

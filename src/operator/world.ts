@@ -7,6 +7,7 @@ import type { DatabaseState } from '../reconcile/database-state.ts';
 import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
 import type { NamespaceFacts } from '../reconcile/allow.ts';
 import { userARNs } from '../reconcile/user-arns.ts';
+import { serviceAccountsOf } from '../reconcile/principals.ts';
 import type { World } from '../reconcile/world.ts';
 import { verifyAccess } from '../resources/access/access.ts';
 import type { ConfigMaps } from '../reconcile/kernel/config-map.ts';
@@ -29,6 +30,7 @@ import { identitiesOf, identityFor } from './identities.ts';
 import { createLoginPace } from './login-pace.ts';
 import { emptyKnowledge, isNews } from './knowledge.ts';
 import type { Servers } from './servers.ts';
+import type { PodIdentities } from './pod-identities.ts';
 import { serviceAccountView } from './service-accounts.ts';
 import { sharedPasses } from './shared-passes.ts';
 import { usersByRole } from './users-by-role.ts';
@@ -41,6 +43,7 @@ export function createWorld(options: {
   readonly servers: Servers;
   readonly adviceOn: World['adviceOn'];
   readonly configMaps: ConfigMaps;
+  readonly podIdentities: PodIdentities;
   readonly userWrites: World['userWrites'];
   readonly databaseWrites: World['databaseWrites'];
   readonly event: World['event'];
@@ -51,7 +54,7 @@ export function createWorld(options: {
   readonly wakeDatabase: (name: string) => void;
   readonly passDeadlineMs: number;
 }): World {
-  const { config, operatorID, caches, aws, servers, configMaps } = options;
+  const { config, operatorID, caches, aws, servers, configMaps, podIdentities } = options;
   const known = emptyKnowledge();
   const now = () => Date.now();
   const pace = createLoginPace(config['proofs-per-second'], systemClock);
@@ -95,7 +98,7 @@ export function createWorld(options: {
     usersNamed: (username: string) => caches.users.byIndex('username', username),
     usersOf: (database: string) => caches.users.byIndex('database', database),
     markOf: (server: string, username: string) => known.marks.get(`${server} ${username}`),
-    ...serviceAccountView(caches.serviceAccounts),
+    ...serviceAccountView(caches.serviceAccounts, podIdentities),
     roots: aws.roots,
     publicRoots,
     settings: {
@@ -124,6 +127,13 @@ export function createWorld(options: {
     user: (key) => {
       const user = caches.users.get(key);
       return user !== undefined && known.ended.has(user.metadata.uid) ? undefined : user;
+    },
+    lookAtPodIdentities: async (user, signal) => {
+      const { namespace } = user.metadata;
+      await podIdentities.look(
+        serviceAccountsOf(user).map((name) => `${namespace}/${name}`),
+        signal,
+      );
     },
     userWrites: options.userWrites,
     databaseWrites: options.databaseWrites,

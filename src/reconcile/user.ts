@@ -35,6 +35,7 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
     return await reportSuspended(found, world);
   }
   if (isTooEarly(found, world)) return whenSomethingHappens;
+  await world.lookAtPodIdentities(found, signal);
   if (found.metadata.deletionTimestamp !== undefined) return await endAccess(found, world, signal);
 
   const standing = await standingWithMark(found, world, signal);

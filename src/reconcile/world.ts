@@ -23,6 +23,7 @@ import type { Failure } from './kernel/failure.ts';
 import type { Preview } from './kernel/preview.ts';
 import type { Loss } from './loss.ts';
 import type { Mode } from './mode.ts';
+import type { AssociationView } from './principals.ts';
 import type { View } from './standing.ts';
 
 /** A status as a pass writes it: the schema's, with our closed conditions. */
@@ -43,7 +44,7 @@ export interface Event {
   readonly message: string;
 }
 
-export interface World extends View {
+export interface World extends View, AssociationView {
   readonly operatorID: string;
   /** Whose objects this operator sees: recorded with each policy, so that nobody else's are taken for orphans. */
   scope(): string;
@@ -64,6 +65,8 @@ export interface World extends View {
   now(): number;
 
   user(key: string): IamDatabaseUser | undefined;
+  /** Looks at the Pod Identity associations of the ServiceAccounts that a user names. Never throws. */
+  lookAtPodIdentities(user: IamDatabaseUser, signal: AbortSignal): Promise<void>;
   readonly userWrites: ObjectWrites<IamDatabaseUser, UserStatus>;
   readonly databaseWrites: ObjectWrites<IamDatabase, DatabaseStatus>;
   event(about: IamDatabase | IamDatabaseUser, event: Event): void;
