@@ -133,7 +133,7 @@ async function verify(
 
 /** By its own token where the namespace opted in to that: else the role has to trust the operator. */
 function toBeProven(
-  { roleARN, source, serviceAccount: name, podIdentity }: Principal,
+  { roleARN, serviceAccount: name, podIdentity }: Principal,
   namespace: string,
   resourceARNs: readonly string[],
   { settings }: World,
@@ -143,8 +143,7 @@ function toBeProven(
     const pods = { namespace, serviceAccount: name, roleARN: podRoleARN, hasSessionTags };
     return { roleARN, resourceARNs, pods };
   }
-  const byToken =
-    name !== undefined && source === 'IRSA' && settings.proveWithServiceAccountsIn.includes(namespace);
+  const byToken = name !== undefined && settings.proveWithServiceAccountsIn.includes(namespace);
   return { roleARN, resourceARNs, ...(byToken ? { serviceAccount: { namespace, name } } : {}) };
 }
 
