@@ -133,6 +133,17 @@ export const settings = {
       'Keep inline policies on roles for IamDatabases with policy.delivery Inline. Needs iam:PutRolePolicy on them (operator-policy-inline.json), which IAM cannot limit to certain contents.',
     helm: 'aws.inlinePolicies',
   },
+  'eks-cluster-name': {
+    type: 'string',
+    default: '',
+    sentence:
+      "Name of the EKS cluster whose Pod Identity associations give ServiceAccounts in principals their IAM role, in the operator's region (operator-policy-pod-identity.json). Default: only the IRSA annotation is read.",
+    form: {
+      pattern: /^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/,
+      takes: 'the name of an EKS cluster',
+    },
+    helm: 'aws.eksClusterName',
+  },
   'listen-address': {
     type: 'string',
     default: ':8080',

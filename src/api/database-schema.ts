@@ -2,6 +2,7 @@
 import { assumeRole, assumeRoleRules } from './account-schema.ts';
 import { allowRule } from './allow-schema.ts';
 import { policy } from './policy-schema.ts';
+import { role } from './role-schema.ts';
 import { conditions, dnsName, observedGeneration, port, postgresName } from './schema-parts.ts';
 import { target } from './target-schema.ts';
 
@@ -13,11 +14,15 @@ export const databaseSchema = {
       description:
         'A database, who administers it, and who may declare users in it. Belongs to the platform team.',
       type: 'object',
-      required: ['target', 'admin'],
+      required: ['target'],
       'x-kubernetes-validations': [
         ...assumeRoleRules,
         {
-          rule: "self.admin.authentication != 'ManagedSecret' || self.target.type != 'Explicit'",
+          rule: "has(self.admin) || self.role.delivery != 'Managed'",
+          message: 'admin is required unless role.delivery is SQL or None',
+        },
+        {
+          rule: "!has(self.admin) || self.admin.authentication != 'ManagedSecret' || self.target.type != 'Explicit'",
           message: 'admin.authentication ManagedSecret needs a target that RDS is asked about, not Explicit',
         },
       ],
@@ -39,7 +44,8 @@ export const databaseSchema = {
           },
         },
         admin: {
-          description: 'The role by which the operator administers roles.',
+          description:
+            'The role by which the operator administers roles. Not used, and not needed, with role.delivery SQL or None.',
           type: 'object',
           required: ['username'],
           properties: {
@@ -92,6 +98,7 @@ export const databaseSchema = {
           'x-kubernetes-list-type': 'atomic',
           items: allowRule,
         },
+        role,
         policy,
         trustedOperatorIDs: {
           description:

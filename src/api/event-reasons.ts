@@ -14,6 +14,12 @@ export const eventReasons = {
       'A user was deleted and its role not ended: the database is gone, or cannot be reached and has orphanOnUnreachable.',
     remedy: 'Nothing if the database is gone. Else DROP ROLE once it can be reached.',
   },
+  RoleLeft: {
+    means:
+      'An object was deleted whose role somebody else keeps (spec.role.delivery SQL or None); the role is still there.',
+    remedy:
+      'Run role.sql of the ConfigMap <user>-sql, which ends it by now, then delete that ConfigMap; with None do what was agreed.',
+  },
   AccessEnded: {
     means: 'The access of a user was ended and its role kept; the condition Ready says why.',
     remedy: '',

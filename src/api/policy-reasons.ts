@@ -12,12 +12,18 @@ export const policyReasons = {
   ServiceAccountWithoutRole: {
     means: 'A ServiceAccount in principals names no IAM role; what it was allowed before stays as it is.',
     remedy:
-      'kubectl annotate serviceaccount NAME eks.amazonaws.com/role-arn=ARN; the operator follows by itself.',
+      'kubectl annotate serviceaccount NAME eks.amazonaws.com/role-arn=ARN, or aws eks create-pod-identity-association; the operator follows by itself.',
+  },
+  ClusterNotFound: {
+    means:
+      'AWS knows no EKS cluster of the name in --eks-cluster-name; what was allowed before stays as it is.',
+    remedy: 'Mend the setting, or leave it empty where EKS Pod Identity is not used.',
   },
   NotManaged: {
     means:
-      'Somebody else keeps the policies (spec.policy.delivery Document or None); the proof tells whether they do.',
-    remedy: 'Attach the document of the ConfigMap <user>-policy to each role in status.principals.',
+      'Somebody else keeps the policies (spec.policy.delivery Document or None) or the role (spec.role.delivery SQL or None); the proof tells whether they do.',
+    remedy:
+      'Attach the document of the ConfigMap <user>-policy to each role in status.principals; run role.sql of the ConfigMap <user>-sql in the database.',
   },
   DetachedByOthers: {
     means:
@@ -53,7 +59,7 @@ export const policyReasons = {
   },
   NotTrusted: {
     means:
-      "STS refused the ServiceAccount's own token for its role, so its pods cannot become the role either.",
+      'The role does not trust the ServiceAccount: STS refused its own token, or the trust policy does not let EKS give the role to its pods.',
     remedy: 'Add the statement that the message gives to the trust policy of the role.',
   },
 } as const;

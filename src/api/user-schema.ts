@@ -106,7 +106,7 @@ export const userSchema = {
               },
               serviceAccount: {
                 description:
-                  'A ServiceAccount of the same namespace; its IAM role is read from its annotation eks.amazonaws.com/role-arn, and followed.',
+                  'A ServiceAccount of the same namespace; its IAM role is read from its EKS Pod Identity association (with --eks-cluster-name), else from its annotation eks.amazonaws.com/role-arn, and followed. Where both are there, the association is what its pods get.',
                 type: 'object',
                 required: ['name'],
                 properties: { name: { ...dnsName, description: 'Its name.' } },
@@ -207,8 +207,9 @@ export const userSchema = {
               roleARN: { type: 'string', maxLength: 2048, description: 'The IAM role.' },
               source: {
                 type: 'string',
-                enum: ['Spec', 'IRSA'],
-                description: 'Where it was found: named in spec, or in the annotation of a ServiceAccount.',
+                enum: ['Spec', 'IRSA', 'PodIdentity'],
+                description:
+                  'Where it was found: named in spec, in the annotation of a ServiceAccount, or in its EKS Pod Identity association.',
               },
               policyARN: {
                 type: 'string',

@@ -164,11 +164,34 @@ describe('operator-policy', () => {
     expect(policy(...account, ...roles)).not.toContain('ReachOtherAccounts');
   });
 
+  it('lets the operator read the Pod Identity associations of one EKS cluster, where that is asked for', () => {
+    const printed = policy(...account, ...roles, '--eks-cluster=eu-central-1/prod_1');
+    expect(JSON.parse(printed)).toMatchObject({
+      Statement: expect.arrayContaining([
+        {
+          Sid: 'ReadPodIdentities',
+          Effect: 'Allow',
+          Action: ['eks:ListPodIdentityAssociations', 'eks:DescribePodIdentityAssociation'],
+          Resource: [
+            'arn:aws:eks:eu-central-1:111122223333:cluster/prod_1',
+            'arn:aws:eks:eu-central-1:111122223333:podidentityassociation/prod_1/*',
+          ],
+        },
+      ]),
+    });
+    expect(policy(...account, ...roles)).not.toContain('eks:');
+  });
+
   it.each([
     [
       'a pattern of roles to assume',
       [...account, ...roles, '--assume-role=arn:aws:iam::444455556666:role/*'],
       'exact ARN',
+    ],
+    [
+      'a cluster that would be a wildcard',
+      [...account, ...roles, '--eks-cluster=eu-central-1/*'],
+      'name of an EKS cluster',
     ],
     ['no account', [...roles], "required option '--account <id>'"],
     ['a user as a role', [...account, '--role-arn=arn:aws:iam::111122223333:user/x'], 'ARN of an IAM role'],

@@ -16,6 +16,7 @@ interface Options {
   readonly kmsKey: readonly string[];
   readonly assumeRole: readonly string[];
   readonly inlinePolicies?: boolean;
+  readonly eksCluster?: { readonly region: string; readonly name: string };
 }
 
 const matching = (pattern: RegExp, why: string) => (text: string) => {
@@ -88,6 +89,11 @@ export function operatorPolicyCommand(print: (text: string) => void): Command {
       [],
     )
     .option('--inline-policies', 'the operator runs with --inline-policies')
+    .option(
+      '--eks-cluster <region/name>',
+      'the operator runs with --eks-cluster-name, in that region',
+      clusterOf,
+    )
     .action((options: Options) => print(policyOf(options)));
 }
 
@@ -112,6 +118,7 @@ function policyOf({ account: accountID, partition, region, roleArn, admin, ...re
     proxyRoles: rest.proxyRoleArn,
     assumeRoles: rest.assumeRole,
     inline: rest.inlinePolicies === true,
+    ...(rest.eksCluster === undefined ? {} : { eksCluster: rest.eksCluster }),
   });
   return `${JSON.stringify(policy, null, 2)}\n`;
 }
@@ -119,6 +126,15 @@ function policyOf({ account: accountID, partition, region, roleArn, admin, ...re
 const each =
   <T>(read: (text: string) => T) =>
   (text: string, before: readonly T[] = []): readonly T[] => [...before, read(text)];
+
+function clusterOf(text: string): { readonly region: string; readonly name: string } {
+  const [, region, name] =
+    /^([a-z]{2}(?:-[a-z]+)+-[0-9]+)\/([0-9A-Za-z][A-Za-z0-9_-]{0,99})$/.exec(text) ?? [];
+  if (region === undefined || name === undefined) {
+    throw new InvalidArgumentError('It is a region and the name of an EKS cluster: eu-central-1/prod.');
+  }
+  return { region, name };
+}
 
 function adminOf(text: string): readonly [string, string] {
   const [resourceID = '', username = '', ...rest] = text.split('/');

@@ -1,6 +1,7 @@
 // What the admin logs in with, read anew for each login: a token, a Secret of Kubernetes, or the secret that RDS keeps.
 import type { IamDatabase } from '../api/objects.ts';
 import type { KubeObject } from '../controller/object.ts';
+import { adminOf } from '../reconcile/admin.ts';
 import { Failure } from '../reconcile/kernel/failure.ts';
 import { Secret } from '../reconcile/kernel/secret.ts';
 import { impairedAdvice, passwordIn } from '../resources/target/master-secret.ts';
@@ -45,26 +46,26 @@ export function adminPasswords(options: {
     return new Secret(password);
   };
 
-  const keptByRds = async ({ target, admin, assumeRole }: IamDatabase['spec']) => {
+  const keptByRds = async ({ target, assumeRole }: IamDatabase['spec'], username: string) => {
     const { directory, secretTexts } = as(assumeRole);
     const signal = AbortSignal.timeout(withinMs);
     const secret = await findMasterSecret(directory, target, signal);
     if (secret instanceof Failure) throw secret;
-    return passwordIn(await secretTexts.read(secret, signal), secret, admin.username);
+    return passwordIn(await secretTexts.read(secret, signal), secret, username);
   };
 
   return {
     of: async ({ spec }, { endpoint: host, port, region }) => {
-      const { username, authentication, secretRef } = spec.admin;
+      const { username, authentication, secretRef } = adminOf(spec);
       if (authentication === 'IAM') {
         return await as(spec.assumeRole).operatorToken({ host, port, region, username });
       }
       return authentication === 'ManagedSecret'
-        ? await keptByRds(spec)
+        ? await keptByRds(spec, username)
         : await inKubernetes(secretRef?.name ?? '', username);
     },
     adviceOn: async ({ admin, target, assumeRole }, signal) => {
-      if (admin.authentication !== 'ManagedSecret') return undefined;
+      if (admin?.authentication !== 'ManagedSecret') return undefined;
       const secret = await findMasterSecret(as(assumeRole).directory, target, signal);
       return secret instanceof Failure || !secret.impaired ? undefined : `${impairedAdvice} ${secret.arn}`;
     },

@@ -1,8 +1,12 @@
 // AWS as the operator needs it: an account for each identity by which it is seen, and the trust store, which is anybody's.
+import { EKSClient } from '@aws-sdk/client-eks';
+import { awsMetrics } from '../ops/metrics.ts';
+import type { PodIdentityPort } from '../reconcile/principals.ts';
 import { EnvHttpProxyAgent } from 'undici';
 import type { Log } from '../ops/log.ts';
 import { accountOf } from '../resources/policy/arn.ts';
 import { acceptBundle, maxBundleBytes, rootsWithin } from '../resources/trust-bundle/roots.ts';
+import { podIdentitiesOf } from '../systems/eks/eks.ts';
 import { type IamPace, iamPace } from '../systems/iam/iam.ts';
 import { type RootsCopy, trustStore } from '../systems/trust-store/trust-store.ts';
 import { type AccountOptions, type AwsAccount, awsAccount } from './account.ts';
@@ -10,6 +14,8 @@ import { type Identity, keyOf } from './identities.ts';
 
 export interface AwsSystems {
   as(identity: Identity): AwsAccount;
+  /** Undefined without --eks-cluster-name. */
+  readonly podIdentities: PodIdentityPort | undefined;
   readonly roots: (region: string, partition: string, signal: AbortSignal) => Promise<string>;
   close(): void;
 }
@@ -72,11 +78,26 @@ export function awsSystems(
       log.warn({ region, err: failure }, 'the trust bundle could not be refreshed'),
   });
 
+  const clusterName = config['eks-cluster-name'];
+  // By the operator's own identity and in its own region, as its cluster is.
+  const eks = clusterName === '' ? undefined : new EKSClient({});
+  const podIdentities =
+    eks &&
+    podIdentitiesOf({
+      client: eks,
+      clusterName,
+      timing: { keepMs: 10_000 * config['time-scale'], timeoutMs: 20_000 },
+      now: () => Date.now(),
+      onCall: awsMetrics(metrics),
+    });
+
   return {
     as,
+    podIdentities,
     roots: async (region, partition, signal) => await store.roots(region, partition, signal),
     close: () => {
       for (const account of accounts.values()) account.close();
+      eks?.destroy();
     },
   };
 }

@@ -44,6 +44,6 @@ function told(state: DatabaseState | undefined): string {
   return JSON.stringify([
     isGone ?? false,
     target instanceof Failure ? [target.reason, target.message] : target,
-    admin instanceof Failure ? [admin.reason, admin.message] : 'ready',
+    admin instanceof Failure ? [admin.reason, admin.message] : admin === 'NotUsed' ? admin : 'ready',
   ]);
 }

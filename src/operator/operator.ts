@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { apiVersion, databaseFinalizer, userFinalizer } from '../api/names.ts';
+import { databaseFinalizer, userFinalizer } from '../api/names.ts';
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { DatabaseStatus, UserStatus } from '../api/schema.ts';
 import type { Config } from '../config.ts';
@@ -34,9 +34,11 @@ import { adminPasswords, type SecretObject } from './admin-password.ts';
 import { awsSystems, refreshMs } from './aws.ts';
 import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
 import { configMaps } from './config-maps.ts';
+import { eventsAbout } from './events-about.ts';
 import { observe } from './observe.ts';
 import { kubeSystemUID, untilAlone, untilCrdsFit } from './preflight.ts';
 import { objectWrites } from './object-writes.ts';
+import { createPodIdentities, noPodIdentities } from './pod-identities.ts';
 import { servers } from './servers.ts';
 import { createSweeper } from './sweeper.ts';
 import { trustCopy } from './trust-copy.ts';
@@ -156,8 +158,17 @@ export async function startOperator(options: {
     onConnections: (open) => metrics.set('iamdb_connections_open', { to: 'postgresql' }, open),
   });
 
+  const podIdentities =
+    aws.podIdentities === undefined
+      ? noPodIdentities
+      : createPodIdentities({
+          port: aws.podIdentities,
+          onChange: (account, was) => wake.associationChanged(account, was?.roleARN),
+          note: (failure) => log.failure(failure),
+        });
   const world = createWorld({
     config,
+    podIdentities,
     operatorID,
     caches,
     aws,
@@ -174,18 +185,7 @@ export async function startOperator(options: {
       caches.databases,
       databaseFinalizer,
     ),
-    event: (about, { type, reason, message }) => {
-      const { name, namespace, uid, resourceVersion } = about.metadata;
-      const regarding = {
-        apiVersion,
-        kind: about.kind,
-        name,
-        uid,
-        resourceVersion,
-        ...(namespace === undefined ? {} : { namespace }),
-      };
-      events.record({ regarding, type, reason, action: 'Reconcile', note: message });
-    },
+    event: eventsAbout(events),
     note: (failure) => {
       log.failure(failure);
       metrics.add('iamdb_failures_total', { reason: failure.reason });

@@ -25,7 +25,16 @@ export function createRolePolicies(options: {
   readonly caches: Pick<Caches, 'users' | 'serviceAccounts' | 'isSynced'>;
   readonly world: Pick<
     World,
-    'operatorID' | 'scope' | 'resourceIDs' | 'disowned' | 'vetted' | 'losses' | 'now' | 'arnsOf' | 'settings'
+    | 'associatedWith'
+    | 'operatorID'
+    | 'scope'
+    | 'resourceIDs'
+    | 'disowned'
+    | 'vetted'
+    | 'losses'
+    | 'now'
+    | 'arnsOf'
+    | 'settings'
   > &
     Parameters<typeof standingOf>[1];
   readonly policy: ReturnType<typeof policyResource>;

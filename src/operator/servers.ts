@@ -1,5 +1,6 @@
 // The PostgreSQL servers that IamDatabases lead to: one pool of admin connections for each.
 import type { IamDatabase } from '../api/objects.ts';
+import { adminOf } from '../reconcile/admin.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import type { AdminPasswords } from './admin-password.ts';
@@ -36,7 +37,8 @@ export function servers(options: {
   return {
     open: (database, target) => {
       const { name } = database.metadata;
-      const { admin, assumeRole, connectTo } = database.spec;
+      const { assumeRole, connectTo } = database.spec;
+      const admin = adminOf(database.spec);
       const { endpoint: host, port, region, partition, serverResourceID } = target;
       const where = [host, port, region, partition, serverResourceID];
       const identity = JSON.stringify([...where, admin, connectTo, assumeRole]);

@@ -2,7 +2,8 @@
 import { irsaAnnotation } from '../api/names.ts';
 import type { KubeObject } from '../controller/object.ts';
 import type { StoreReader } from '../controller/store.ts';
-import type { ServiceAccountView } from '../reconcile/principals.ts';
+import type { AssociationView } from '../reconcile/principals.ts';
+import { noPodIdentities, type PodIdentities } from './pod-identities.ts';
 
 export interface ServiceAccountObject extends KubeObject {
   readonly metadata: {
@@ -32,6 +33,13 @@ export const serviceAccountIndexes = {
 
 export const serviceAccountView = (
   serviceAccounts: Pick<StoreReader<ServiceAccountObject>, 'get'>,
-): ServiceAccountView => ({
-  serviceAccount: (namespace, name) => serviceAccounts.get(`${namespace}/${name}`),
+  podIdentities: Pick<PodIdentities, 'of' | 'associatedWith'> = noPodIdentities,
+): AssociationView => ({
+  serviceAccount: (namespace, name) => {
+    const key = `${namespace}/${name}`;
+    const found = serviceAccounts.get(key);
+    const podIdentity = podIdentities.of(key);
+    return found === undefined || podIdentity === undefined ? found : { roleARN: found.roleARN, podIdentity };
+  },
+  associatedWith: podIdentities.associatedWith,
 });

@@ -36,6 +36,7 @@ export function sharedPasses(options: {
     | 'losses'
     | 'now'
     | 'arnsOf'
+    | 'associatedWith'
     | 'roots'
     | 'publicRoots'
     | 'settings'

@@ -20,7 +20,7 @@ const mostRetries = 6;
 export function createSweeper(options: {
   readonly world: Pick<
     World,
-    'convergePolicy' | 'convergeBundle' | 'database' | 'databases' | 'serviceAccount'
+    'convergePolicy' | 'convergeBundle' | 'database' | 'databases' | 'serviceAccount' | 'associatedWith'
   >;
   readonly caches: Pick<Caches, 'configMaps' | 'users' | 'serviceAccounts'>;
   readonly aws: Pick<AwsSystems, 'as'>;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aUser, accountID, begun, roleARN } from '../../test/builders/objects.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
+import { Failure } from '../reconcile/kernel/failure.ts';
 import { createStore } from '../controller/store.ts';
 import { type ServiceAccountObject, serviceAccountIndexes, serviceAccountView } from './service-accounts.ts';
 import { userIndexes, usersByRole } from './users-by-role.ts';
@@ -10,7 +11,12 @@ const user = (name: string, ...principals: IamDatabaseUser['spec']['principals']
   aUser({ metadata: { name }, spec: { principals } });
 const by = (name: string) => ({ serviceAccount: { name } });
 
-function usersOf(users: readonly IamDatabaseUser[], accounts: Readonly<Record<string, string | undefined>>) {
+/** `associations`: roles by ServiceAccount, or why they are not known. */
+function usersOf(
+  users: readonly IamDatabaseUser[],
+  accounts: Readonly<Record<string, string | undefined>>,
+  associations: Readonly<Record<string, string | Failure>> = {},
+) {
   const report = () => {};
   const userStore = createStore<IamDatabaseUser, keyof typeof userIndexes>({ indexes: userIndexes, report });
   const accountStore = createStore<ServiceAccountObject, 'role'>({ indexes: serviceAccountIndexes, report });
@@ -22,7 +28,16 @@ function usersOf(users: readonly IamDatabaseUser[], accounts: Readonly<Record<st
   const { naming, possible } = usersByRole(
     userStore,
     accountStore,
-    serviceAccountView(accountStore),
+    serviceAccountView(accountStore, {
+      of: (account) => {
+        const found = associations[account.replace('payments/', '')];
+        return typeof found === 'string'
+          ? { roleARN: found, podRoleARN: found, hasSessionTags: true }
+          : found;
+      },
+      associatedWith: (role) =>
+        Object.entries(associations).flatMap(([name, found]) => (found === role ? [`payments/${name}`] : [])),
+    }),
   )(roleARN);
   const names = (some: readonly IamDatabaseUser[]) => some.map(({ metadata }) => metadata.name).toSorted();
   return { naming: names(naming), possible: names(possible) };
@@ -54,6 +69,21 @@ describe('the users of an IAM role are', () => {
       user('new', by('gone')),
     ];
     expect(usersOf(users, { sa: other, bare: undefined }).possible).toEqual(['bare', 'gone']);
+  });
+
+  it('those by an association, which stands before the annotation', () => {
+    const users = [user('a', by('sa')), user('b', by('both')), user('c', by('moved'), { roleARN })];
+    const accounts = { sa: undefined, both: roleARN, moved: roleARN };
+    expect(usersOf(users, accounts, { sa: roleARN, both: other, moved: other }).naming).toEqual(['a', 'c']);
+  });
+
+  it('possibly those whose association is not known, annotated or not', () => {
+    const failure = new Failure('unavailable', 'Progressing', 'Not looked at yet.');
+    const users = [begun(user('a', by('sa'))), begun(user('b', by('bare')))];
+    expect(usersOf(users, { sa: roleARN, bare: undefined }, { sa: failure, bare: failure })).toEqual({
+      naming: [],
+      possible: ['a', 'b'],
+    });
   });
 
   it('and not possibly what they are for certain', () => {

@@ -1,7 +1,7 @@
 // Which users have to do with an IAM role: those that name it, by themselves or by a ServiceAccount, and those that might.
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { hasBegun } from '../reconcile/standing.ts';
-import { principalsOf, type ServiceAccountView, serviceAccountsOf } from '../reconcile/principals.ts';
+import { type AssociationView, principalsOf, serviceAccountsOf } from '../reconcile/principals.ts';
 import type { StoreReader } from '../controller/store.ts';
 import type { ServiceAccountObject } from './service-accounts.ts';
 
@@ -23,13 +23,21 @@ export const userIndexes = {
 export function usersByRole(
   users: StoreReader<IamDatabaseUser, keyof typeof userIndexes>,
   serviceAccounts: StoreReader<ServiceAccountObject, 'role'>,
-  view: ServiceAccountView,
+  view: AssociationView,
 ): (roleARN: string) => UsersOfRole {
   return (roleARN) => {
     const byAccount = serviceAccounts
       .byIndex('role', roleARN)
       .flatMap(({ metadata }) => users.byIndex('serviceAccount', `${metadata.namespace}/${metadata.name}`));
-    const naming = new Set([...users.byIndex('principal', roleARN), ...byAccount]);
+    const byAssociation = view
+      .associatedWith(roleARN)
+      .flatMap((account) => users.byIndex('serviceAccount', account));
+    // An association stands before the annotation, whose role nobody is then.
+    const naming = new Set(
+      [...users.byIndex('principal', roleARN), ...byAccount, ...byAssociation].filter((user) =>
+        principalsOf(user, view).resolved.some((principal) => principal.roleARN === roleARN),
+      ),
+    );
     // Who never began left nothing anywhere.
     const possible = users
       .byIndex('byServiceAccount', 'yes')

@@ -14,6 +14,8 @@ import type { Caches, Handlers } from './caches.ts';
 export interface WakeUps {
   readonly handlers: Handlers;
   usersOf(database: string): void;
+  /** The EKS Pod Identity association of a ServiceAccount is another, or none, or the first. */
+  associationChanged(account: string, wasRoleARN: string | undefined): void;
 }
 
 export function wakeUps(options: {
@@ -51,6 +53,13 @@ export function wakeUps(options: {
 
   return {
     usersOf,
+    associationChanged: (account, was) => {
+      const named = caches.users.byIndex('serviceAccount', account);
+      for (const one of named) user(one, 'dependency');
+      // With a first association, the role of the annotation is theirs no more.
+      const left = was ?? caches.serviceAccounts.get(account)?.roleARN;
+      if (named.length > 0 && left !== undefined) sweep(`policy ${left}`);
+    },
     handlers: {
       database: (change, initial) => {
         if (!matters(change)) return;

@@ -3,13 +3,15 @@ import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { annotations, labels } from '../api/names.ts';
 import type { Config } from '../config.ts';
 import { chosen } from '../reconcile/kernel/converge.ts';
+import type { DatabaseState } from '../reconcile/database-state.ts';
 import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
 import type { NamespaceFacts } from '../reconcile/allow.ts';
 import { userARNs } from '../reconcile/user-arns.ts';
+import { serviceAccountsOf } from '../reconcile/principals.ts';
 import type { World } from '../reconcile/world.ts';
 import { verifyAccess } from '../resources/access/access.ts';
 import type { ConfigMaps } from '../reconcile/kernel/config-map.ts';
-import { connectionKind, policyKind } from '../resources/connection/plan.ts';
+import { connectionKind } from '../resources/connection/plan.ts';
 import { connectionResource } from '../resources/connection/resource.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import type { DesiredInline } from '../resources/policy/inline/inline.ts';
@@ -28,6 +30,7 @@ import { identitiesOf, identityFor } from './identities.ts';
 import { createLoginPace } from './login-pace.ts';
 import { emptyKnowledge, isNews } from './knowledge.ts';
 import type { Servers } from './servers.ts';
+import type { PodIdentities } from './pod-identities.ts';
 import { serviceAccountView } from './service-accounts.ts';
 import { sharedPasses } from './shared-passes.ts';
 import { usersByRole } from './users-by-role.ts';
@@ -40,6 +43,7 @@ export function createWorld(options: {
   readonly servers: Servers;
   readonly adviceOn: World['adviceOn'];
   readonly configMaps: ConfigMaps;
+  readonly podIdentities: PodIdentities;
   readonly userWrites: World['userWrites'];
   readonly databaseWrites: World['databaseWrites'];
   readonly event: World['event'];
@@ -50,7 +54,7 @@ export function createWorld(options: {
   readonly wakeDatabase: (name: string) => void;
   readonly passDeadlineMs: number;
 }): World {
-  const { config, operatorID, caches, aws, servers, configMaps } = options;
+  const { config, operatorID, caches, aws, servers, configMaps, podIdentities } = options;
   const known = emptyKnowledge();
   const watched = config['watch-namespaces']
     .split(',')
@@ -100,7 +104,7 @@ export function createWorld(options: {
     usersNamed: (username: string) => caches.users.byIndex('username', username),
     usersOf: (database: string) => caches.users.byIndex('database', database),
     markOf: (server: string, username: string) => known.marks.get(`${server} ${username}`),
-    ...serviceAccountView(caches.serviceAccounts),
+    ...serviceAccountView(caches.serviceAccounts, podIdentities),
     roots: aws.roots,
     publicRoots,
     settings: {
@@ -130,6 +134,13 @@ export function createWorld(options: {
       const user = caches.users.get(key);
       return user !== undefined && known.ended.has(user.metadata.uid) ? undefined : user;
     },
+    lookAtPodIdentities: async (user, signal) => {
+      const { namespace } = user.metadata;
+      await podIdentities.look(
+        serviceAccountsOf(user).map((name) => `${namespace}/${name}`),
+        signal,
+      );
+    },
     userWrites: options.userWrites,
     databaseWrites: options.databaseWrites,
     event: options.event,
@@ -146,16 +157,19 @@ export function createWorld(options: {
       if (isNews(before, state)) options.wakeUsers(database);
     },
     open: (database: IamDatabase, target) => servers.open(database, target),
+    close: (database) => servers.close(database),
     resolve: async ({ target, assumeRole }, signal) =>
       await resolveTarget(aws.as(assumeRole).directory, target, signal),
     adviceOn: options.adviceOn,
     rehearse: async (server, signal) => await rehearse(server, operatorID, signal),
     readMark: async (database, serverResourceID, username, signal) => {
-      const server = known.states.get(database)?.server;
-      if (server === undefined)
+      const own = known.states.get(database);
+      const server = own?.server ?? anyServerOf(serverResourceID, known.states.values());
+      if (server === undefined && own?.admin !== 'NotUsed')
         return new Failure('unavailable', 'DatabaseUnavailable', 'The server is not open.');
       try {
-        const marked = await readMark(server, username, operatorID, signal);
+        // Where nobody may look there is no mark to go by.
+        const marked = server && (await readMark(server, username, operatorID, signal));
         known.marks.set(`${serverResourceID} ${username}`, { marked });
         return undefined;
       } catch (thrown) {
@@ -205,7 +219,7 @@ export function createWorld(options: {
     roleDocuments: async (roleARN, signal) => await iamOf(roleARN).roleDocuments(roleARN, signal),
     connection: connectionResource(configMaps),
     connectionsOf: (user) => ownedBy(user, connectionKind),
-    policyDocumentsOf: (user) => ownedBy(user, policyKind),
+    documentsOf: ownedBy,
     verify: async (wish, { spec }, signal) => {
       const isTurn = await pace(`${wish.endpoint}:${wish.port}`, signal);
       if (!isTurn) return waitsForTurn;
@@ -226,6 +240,13 @@ const factsOf = (namespace: NamespaceObject | undefined): NamespaceFacts | undef
     uid: namespace.metadata.uid,
     labels: namespace.metadata.labels ?? {},
   };
+
+/** Another IamDatabase of the same server may have an admin. */
+const anyServerOf = (serverResourceID: string, states: Iterable<DatabaseState>) =>
+  [...states].find(
+    ({ target, server }) =>
+      server !== undefined && !(target instanceof Failure) && target.serverResourceID === serverResourceID,
+  )?.server;
 
 const waitsForTurn: AccessVerdict = {
   status: 'Unknown',

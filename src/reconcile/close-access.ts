@@ -9,6 +9,7 @@ import { asFailure, Failure } from './kernel/failure.ts';
 import { ownerOf } from './owner.ts';
 import { seenAs } from './rest.ts';
 import { principalsOf } from './principals.ts';
+import { endByOthers, isByOthers, roleNotManaged, toBeEnded } from './role-by-others.ts';
 import { failed, type Link } from './status.ts';
 import type { World } from './world.ts';
 
@@ -16,6 +17,8 @@ export interface Closed {
   readonly links: readonly Link[];
   /** Why somebody may still get in; undefined once nobody can. */
   readonly stillOpen?: string;
+  /** What is left to others. */
+  readonly left?: string;
 }
 
 /**
@@ -43,14 +46,18 @@ export async function closeAccess(
     failure === undefined
       ? { type, status: 'Unknown', reason, message: 'Access has ended.' }
       : failed(type, failure);
+  const database = world.database(user.spec.databaseRef.name);
+  const left = database !== undefined && isByOthers(database) ? toBeEnded(user, database) : undefined;
+  const ofRole = closed('RoleReady', role.failure);
   const links = [
     ...first,
     closed('PolicyReady', policies),
-    closed('RoleReady', role.failure),
+    left !== undefined && role.failure === undefined ? roleNotManaged(left) : ofRole,
     closed('AccessVerified', undefined),
   ];
   const open = role.failure ?? policies;
-  return open === undefined ? { links } : { links, stillOpen: `Not ended in full yet: ${open.message}` };
+  if (open === undefined) return left === undefined ? { links } : { links, left };
+  return { links, stillOpen: `Not ended in full yet: ${open.message}` };
 }
 
 /** A role that was seen closed is left alone where its database may sleep. */
@@ -85,6 +92,10 @@ export async function endRole(
   const state = world.stateOf(name);
   const held = (failure: Failure) => ({ failure, changed: false });
   if (database === undefined) return held(databaseGone(name));
+  if (isByOthers(database)) {
+    const failure = await endByOthers(user, ending, database, world, signal);
+    return failure === undefined ? { changed: false } : held(failure);
+  }
   if (state === undefined) return held(notLookedAt('database'));
   if (state.target instanceof Failure) return held(state.target);
   if (state.server === undefined) {

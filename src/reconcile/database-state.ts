@@ -12,11 +12,11 @@ export interface DatabaseState {
   readonly missingSince?: number;
   /** It has said so for so long that the database is gone. */
   readonly isGone?: boolean;
-  /** The rehearsal's answer. */
-  readonly admin: { readonly serverVersion: string; readonly advice?: string } | Failure;
+  /** The rehearsal's answer; NotUsed where somebody else keeps the roles. */
+  readonly admin: { readonly serverVersion: string; readonly advice?: string } | Failure | 'NotUsed';
   /** As what the database was rehearsed, where it may sleep. */
   readonly rehearsedAs?: string | undefined;
-  /** Connections to the server behind the target, as the admin. */
+  /** Connections to the server behind the target, as the admin; undefined where there are none. */
   readonly server: RoleServer | undefined;
 }
 

@@ -94,6 +94,31 @@ describe('a database that was just applied', () => {
     expect(said()).toBe('It was refused. The secret is impaired.');
   });
 
+  it('without the admin that Managed roles need is told so, whatever let it into the cluster', async () => {
+    const database = aDatabase({ metadata: { finalizers: [] } });
+    const { admin: _, ...spec } = database.spec;
+    const world = aWorld();
+    world.known.clear();
+    world.put({ ...database, spec });
+    await pass(world);
+    expect(condition(world, 'AdminReady')).toBe('False AdminSecretMissing');
+    expect(world.calls).not.toContain('rehearse');
+  });
+
+  it.each(['SQL', 'None'] as const)(
+    'is Ready without a login of the operator where roles are delivered by %s, and an open server is closed',
+    async (delivery) => {
+      const world = applied({ spec: { role: { delivery } } });
+      await pass(world);
+      expect(condition(world, 'Ready')).toBe('True Ready');
+      expect(condition(world, 'AdminReady')).toBe('Unknown NotManaged');
+      expect(world.storedDatabase().status?.serverVersion).toBeUndefined();
+      expect(world.calls).toContain('close orders');
+      expect(world.calls).not.toContain('rehearse');
+      expect(world.known.get('orders')).toMatchObject({ admin: 'NotUsed', server: undefined });
+    },
+  );
+
   it('has the finalizer before its users can begin', async () => {
     const world = applied();
     await pass(world);

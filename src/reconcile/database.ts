@@ -4,6 +4,7 @@ import type { IamDatabase } from '../api/objects.ts';
 import type { DatabaseStatus } from '../api/schema.ts';
 import { checkPartition } from '../resources/target/partition.ts';
 import { checkAccount } from '../resources/target/account.ts';
+import { noAdmin } from './admin.ts';
 import { checkAddress } from '../resources/target/address.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
@@ -56,6 +57,16 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
       server: undefined,
     };
   }
+  if (database.spec.role.delivery !== 'Managed') {
+    world.close(database.metadata.name);
+    return {
+      target,
+      admin: 'NotUsed',
+      server: undefined,
+      ...(unconfirmed === undefined ? {} : { unconfirmed }),
+    };
+  }
+  if (database.spec.admin === undefined) return { target, admin: noAdmin, server: undefined };
   const server = world.open(database, target);
   const admin = advised(
     await rehearse(database, target, server, world, signal),
@@ -84,7 +95,8 @@ async function rehearse(
   const before = world.stateOf(database.metadata.name);
   const isAsBefore = before?.server === server && before.rehearsedAs === rehearsedAs(database);
   const mayRest = isInBlueGreen === true || (maySleep(database) && isAsBefore);
-  if (mayRest && before !== undefined && !(before.admin instanceof Failure)) return before.admin;
+  const isKnown = before !== undefined && before.admin !== 'NotUsed' && !(before.admin instanceof Failure);
+  if (mayRest && isKnown) return before.admin;
   return await world.rehearse(server, signal).catch(asFailure);
 }
 
@@ -93,6 +105,7 @@ const advice = async ({ spec }: IamDatabase, world: World, signal: AbortSignal) 
   await world.adviceOn(spec, signal).catch(() => undefined);
 
 function advised(admin: DatabaseState['admin'], text: string | undefined): DatabaseState['admin'] {
+  if (admin === 'NotUsed') return admin;
   if (!(admin instanceof Failure)) {
     const { serverVersion } = admin;
     return { serverVersion, ...(text === undefined ? {} : { advice: text }) };
@@ -206,15 +219,27 @@ function linksOf({ target, unconfirmed, admin }: DatabaseState): readonly Link[]
           ...(unconfirmed === undefined ? {} : { failure: unconfirmed }),
         }
       : failed('TargetResolved', trouble),
-    admin instanceof Failure
-      ? failed('AdminReady', admin)
-      : good(
-          'AdminReady',
-          'Rehearsed',
-          `The admin may create roles and grant rds_iam without losing its login.${admin.advice === undefined ? '' : ` ${admin.advice}`}`,
-        ),
+    adminLink(admin),
   ];
 }
+
+function adminLink(admin: DatabaseState['admin']): Link {
+  if (admin === 'NotUsed') return adminNotUsed;
+  if (admin instanceof Failure) return failed('AdminReady', admin);
+  return good(
+    'AdminReady',
+    'Rehearsed',
+    `The admin may create roles and grant rds_iam without losing its login.${admin.advice === undefined ? '' : ` ${admin.advice}`}`,
+  );
+}
+
+const adminNotUsed: Link = {
+  type: 'AdminReady',
+  status: 'Unknown',
+  reason: 'NotManaged',
+  message: 'Somebody else keeps the roles (role.delivery), so no admin is used.',
+  optional: true,
+};
 
 const foundTarget = (target: ResolvedTarget, unconfirmed: Failure | undefined) =>
   `${target.endpoint}:${target.port} is ${target.serverResourceID}.${switching(target)}${unconfirmed === undefined ? '' : ` Not confirmed lately: ${unconfirmed.message}`}`;
@@ -237,7 +262,7 @@ async function write(
     observedGeneration: metadata.generation,
     conditions: conditionsOf(links, metadata.generation, before?.conditions ?? [], time),
     ...(target instanceof Failure ? {} : factsOf(target)),
-    ...(admin instanceof Failure ? {} : { serverVersion: admin.serverVersion }),
+    ...(admin instanceof Failure || admin === 'NotUsed' ? {} : { serverVersion: admin.serverVersion }),
     ...handledOf(metadata),
   };
   if (sameStatus(before, status)) return;

@@ -6,9 +6,10 @@ import { converge } from './kernel/converge.ts';
 import type { Failure } from './kernel/failure.ts';
 import { keepPermission } from './lose-permission.ts';
 import { type Mode, modeOf } from './mode.ts';
-import { policyKind } from '../resources/connection/plan.ts';
+import { type DocumentKind, policyKind, roleScriptKind } from '../resources/connection/plan.ts';
 import { trustBundleName } from './names.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
+import { isByOthers, roleLeft } from './role-by-others.ts';
 import { report } from './report-user.ts';
 import { hasBegun, standingOf } from './standing.ts';
 import { isGivenUp, roleGivenUp, unreachable, withWayOut } from './orphan.ts';
@@ -23,6 +24,7 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   const { name } = user.spec.databaseRef;
   const [database, state] = [world.database(name), world.stateOf(name)];
   const time = { now: world.now(), timeScale: world.settings.timeScale };
+  const byOthers = isByOthers(database);
   let givenUp = false;
   const roleEnd = async (as: Ending) => {
     const { failure } = await endRole(user, as, world, signal);
@@ -32,17 +34,19 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   };
   // Dropped last: while a policy still names the role, another one of that name could be entered by the wrong workload.
   const results = await Promise.all([
-    roleEnd(ending === 'Delete' ? 'Disable' : ending),
+    roleEnd(ending === 'Delete' && !byOthers ? 'Disable' : ending),
     endPolicies(user, ending, world, signal),
     endTrustBundle(user, world, signal),
     endConfigMaps(user, ending, world, signal),
   ]);
   const ended = results.filter((failure) => failure !== undefined);
-  const dropped = ended.length === 0 && ending === 'Delete' ? await roleEnd(ending) : undefined;
+  const isDropped = ending === 'Delete' && !byOthers;
+  const dropped = ended.length === 0 && isDropped ? await roleEnd(ending) : undefined;
   const failures = dropped === undefined ? ended : [dropped];
   if (failures.length === 0) {
     if (givenUp) world.event(user, roleGivenUp(user, state));
     if (ending === 'Retain') world.event(user, retained(user, modeOf(user, world)));
+    else if (database !== undefined && byOthers) world.event(user, roleLeft(user, database));
     await world.userWrites.release(user, signal);
     world.ended(user);
     return whenSomethingHappens;
@@ -75,7 +79,7 @@ async function endTrustBundle(
   return world.isBundleShared(user, name) ? undefined : firstFailure([outcome]);
 }
 
-/** The connection and the policy document. */
+/** The connection, and the documents for others. */
 async function endConfigMaps(
   user: IamDatabaseUser,
   ending: Ending,
@@ -91,12 +95,20 @@ async function endConfigMaps(
   } as const;
   const wishes = [
     ...world.connectionsOf(user).map((name) => ({ ...identity, name })),
-    ...world.policyDocumentsOf(user).map((name) => ({ ...identity, name, kind: policyKind })),
+    ...documentKinds(user, world).flatMap((kind) =>
+      world.documentsOf(user, kind).map((name) => ({ ...identity, name, kind })),
+    ),
   ];
   return firstFailure(
     await Promise.all(wishes.map((wish) => converge(world.connection, wish, 'Enforce', signal))),
   );
 }
+
+/** What ends the role stays for who runs it. */
+const documentKinds = ({ spec }: IamDatabaseUser, world: World): readonly DocumentKind[] =>
+  world.database(spec.databaseRef.name)?.spec.role.delivery === 'SQL'
+    ? [policyKind]
+    : [policyKind, roleScriptKind];
 
 function firstFailure(
   outcomes: readonly ({ readonly result: string } | { readonly result: string; readonly failure: Failure })[],

@@ -29,9 +29,11 @@ export async function expire(
   if (modeOf(user, world) === 'Plan') {
     return await report(user, world, { links: [told('; plan mode: its access is not ended.'), ...first] });
   }
-  const { links, stillOpen } = await closeAccess(user, { reason: 'Expired', first }, world, signal);
+  const { links, stillOpen, left } = await closeAccess(user, { reason: 'Expired', first }, world, signal);
   const ready = told(
-    stillOpen === undefined ? '; its access has ended and the role is kept.' : `. ${stillOpen}`,
+    stillOpen === undefined && left === undefined
+      ? '; its access has ended and the role is kept.'
+      : `. ${stillOpen ?? left}`,
   );
   // What is not ended in full is on its way.
   return await report(user, world, { links: [{ ...ready, settled: stillOpen === undefined }, ...links] });

@@ -39,8 +39,8 @@ export async function losePermission(
     }
     case 'ended': {
       const how = { reason: 'PermissionLost', first } as const;
-      const { links, stillOpen } = await closeAccess(user, how, world, signal);
-      const message = stillOpen ?? 'Its access has ended; the role is kept.';
+      const { links, stillOpen, left } = await closeAccess(user, how, world, signal);
+      const message = stillOpen ?? left ?? 'Its access has ended; the role is kept.';
       return await report(user, world, {
         links: [stalled('PermissionLost', `${why.message} ${message}`), ...links],
       });

@@ -13,6 +13,8 @@ export const connectionName = ({ metadata, spec }: IamDatabaseUser) =>
 
 export const policyDocumentName = ({ metadata }: IamDatabaseUser) => `${metadata.name}-policy`;
 
+export const roleScriptName = ({ metadata }: IamDatabaseUser) => `${metadata.name}-sql`;
+
 /** The region is declared, so the name is known before the target is resolved. */
 export function trustBundleName({ spec }: IamDatabaseUser, database: IamDatabase): string {
   return spec.trustBundle.configMapName ?? `rds-ca-${declaredRegion(database)}`;

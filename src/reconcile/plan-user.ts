@@ -1,10 +1,11 @@
 // A pass over a user in plan mode: what would be changed is told in its status, and nothing else is written.
 import type { ConditionType } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
-import { previewConnection, previewRole } from './links.ts';
+import { previewConnection } from './links.ts';
 import type { Preview } from './kernel/preview.ts';
 import type { NextLook } from './next-look.ts';
 import { previewPolicies } from './policy-links.ts';
+import { previewRole } from './role-links.ts';
 import { report } from './report-user.ts';
 import type { Eligible } from './standing.ts';
 import { failed, good, type Link, waiting } from './status.ts';

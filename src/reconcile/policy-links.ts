@@ -87,7 +87,7 @@ function documentsOf(
   const { namespace } = metadata;
   const identity = { namespace, operatorID: world.operatorID, owner: metadata, kind: policyKind } as const;
   if (ensure === 'absent') {
-    return world.policyDocumentsOf(user).map((name) => ({ ...identity, name, ensure }));
+    return world.documentsOf(user, policyKind).map((name) => ({ ...identity, name, ensure }));
   }
   const arns = world.arnsOf(user, standing.target);
   const data = { 'policy.json': documentOf(arns), arns: arns.join('\n') };

@@ -3,6 +3,7 @@ import { aDatabase, aUser, accountID, begun, dbARN, deleted, roleARN } from '../
 import { aWorld, type TestWorld } from '../../test/builders/world.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { principalsOf } from './principals.ts';
+import { Failure } from './kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 const signal = new AbortController().signal;
@@ -183,5 +184,71 @@ describe('a user by ServiceAccount', () => {
     await pass(world, 'payments/loser');
     await world.convergePolicy(roleARN, signal);
     expect(world.policies.allowed(roleARN)).toEqual([arn]);
+  });
+});
+
+describe('a user by ServiceAccount with an EKS Pod Identity association', () => {
+  const to = (role: string, podRoleARN = role) => ({ roleARN: role, podRoleARN, hasSessionTags: true });
+
+  it("is let in by the association's role, before any annotation, and says so", async () => {
+    const world = applied();
+    world.associate('checkout', to(other));
+    await pass(world);
+    expect(world.policies.allowed(other)).toEqual([arn]);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    expect(world.stored().status?.principals).toMatchObject([{ roleARN: other, source: 'PodIdentity' }]);
+  });
+
+  it('is proven in that role, never by a token of its own, with what EKS assumes for its pods', async () => {
+    const world = aWorld({ proveWithServiceAccountsIn: ['payments'] });
+    world.annotate('checkout', null);
+    world.associate('checkout', to(other, roleARN));
+    world.put(aDatabase(), aUser({ spec: { principals: [account()] } }));
+    await pass(world);
+    expect(world.wishes[0]?.principals).toEqual([
+      {
+        roleARN: other,
+        resourceARNs: [arn],
+        pods: { namespace: 'payments', serviceAccount: 'checkout', roleARN, hasSessionTags: true },
+      },
+    ]);
+  });
+
+  it('keeps what it has while the association is not known, and is told why', async () => {
+    const world = await settled();
+    world.associate('checkout', new Failure('denied', 'AccessDenied', 'AWS refused it.'));
+    await pass(world);
+    await world.convergePolicy(roleARN, signal);
+    expect(condition(world, 'PolicyReady')).toBe('False AccessDenied');
+    expect(world.policies.allowed(roleARN)).toEqual([arn]);
+  });
+
+  it('follows to the association and back to the annotation', async () => {
+    const world = await settled();
+    world.associate('checkout', to(other));
+    await pass(world);
+    await world.convergePolicy(roleARN, signal);
+    expect([world.policies.allowed(roleARN), world.policies.allowed(other)]).toEqual([[], [arn]]);
+    world.associate('checkout', undefined);
+    await pass(world);
+    await world.convergePolicy(other, signal);
+    expect([world.policies.allowed(roleARN), world.policies.allowed(other)]).toEqual([[arn], []]);
+  });
+
+  it('needs its ServiceAccount: no pod runs without one', async () => {
+    const world = aWorld();
+    world.associate('checkout', to(other));
+    world.put(aDatabase(), aUser({ spec: { principals: [account()] } }));
+    await pass(world);
+    expect(condition(world, 'PolicyReady')).toBe('False ServiceAccountNotFound');
+  });
+
+  it('is not let in by a role that is not allowed', async () => {
+    const world = applied();
+    const forbidden = `arn:aws:iam::${accountID}:role/billing-app`;
+    world.associate('checkout', to(forbidden));
+    await pass(world);
+    expect(condition(world, 'Allowed')).toBe('False PrincipalNotAllowed');
+    expect(world.policies.allowed(forbidden)).toEqual([]);
   });
 });

@@ -133,11 +133,16 @@ async function verify(
 
 /** By its own token where the namespace opted in to that: else the role has to trust the operator. */
 function toBeProven(
-  { roleARN, serviceAccount: name }: Principal,
+  { roleARN, serviceAccount: name, podIdentity }: Principal,
   namespace: string,
   resourceARNs: readonly string[],
   { settings }: World,
 ): AccessPrincipal {
+  if (name !== undefined && podIdentity !== undefined) {
+    const { podRoleARN, hasSessionTags } = podIdentity;
+    const pods = { namespace, serviceAccount: name, roleARN: podRoleARN, hasSessionTags };
+    return { roleARN, resourceARNs, pods };
+  }
   const byToken = name !== undefined && settings.proveWithServiceAccountsIn.includes(namespace);
   return { roleARN, resourceARNs, ...(byToken ? { serviceAccount: { namespace, name } } : {}) };
 }

@@ -224,7 +224,7 @@ const databasesOn = (serverResourceID: string, view: View) =>
   });
 
 const adminsOf = (serverResourceID: string, view: View): readonly string[] =>
-  databasesOn(serverResourceID, view).map((database) => database.spec.admin.username);
+  databasesOn(serverResourceID, view).flatMap(({ spec }) => spec.admin?.username ?? []);
 
 /** The finalizer is set right before the first outside effect, so it tells whether there can be any. */
 export const hasBegun = (user: IamDatabaseUser): boolean =>

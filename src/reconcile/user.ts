@@ -4,7 +4,7 @@ import { isLossOfSight } from './database-state.ts';
 import { endAccess } from './end-access.ts';
 import { expire } from './expire.ts';
 import { Failure } from './kernel/failure.ts';
-import { convergeConnection, convergeRole, convergeTrustBundle, isSettled } from './links.ts';
+import { convergeConnection, convergeTrustBundle, isSettled } from './links.ts';
 import { convergePolicies } from './policy-links.ts';
 import { keepPermission, losePermission } from './lose-permission.ts';
 import { modeOf, ownersMode } from './mode.ts';
@@ -12,6 +12,7 @@ import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { planUser } from './plan-user.ts';
 import { type AccessDone, proveAccess } from './prove-access.ts';
 import { checkProxyRoles } from './proxy-roles.ts';
+import { convergeRole } from './role-links.ts';
 import { report, reportSuspended } from './report-user.ts';
 import { maySleep } from './rest.ts';
 import {
@@ -34,6 +35,7 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
     return await reportSuspended(found, world);
   }
   if (isTooEarly(found, world)) return whenSomethingHappens;
+  await world.lookAtPodIdentities(found, signal);
   if (found.metadata.deletionTimestamp !== undefined) return await endAccess(found, world, signal);
 
   const standing = await standingWithMark(found, world, signal);

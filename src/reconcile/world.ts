@@ -7,6 +7,7 @@ import type { RoleDocuments } from '../resources/access/role-rights.ts';
 import type { AccessVerdict, AccessWish } from '../resources/access/verdict.ts';
 import type {
   ConnectionChange,
+  DocumentKind,
   DesiredConnection,
   ObservedConnection,
 } from '../resources/connection/plan.ts';
@@ -22,6 +23,7 @@ import type { Failure } from './kernel/failure.ts';
 import type { Preview } from './kernel/preview.ts';
 import type { Loss } from './loss.ts';
 import type { Mode } from './mode.ts';
+import type { AssociationView } from './principals.ts';
 import type { View } from './standing.ts';
 
 /** A status as a pass writes it: the schema's, with our closed conditions. */
@@ -42,7 +44,7 @@ export interface Event {
   readonly message: string;
 }
 
-export interface World extends View {
+export interface World extends View, AssociationView {
   readonly operatorID: string;
   /** Whose objects this operator sees: recorded with each policy, so that nobody else's are taken for orphans. */
   scope(): string;
@@ -63,6 +65,8 @@ export interface World extends View {
   now(): number;
 
   user(key: string): IamDatabaseUser | undefined;
+  /** Looks at the Pod Identity associations of the ServiceAccounts that a user names. Never throws. */
+  lookAtPodIdentities(user: IamDatabaseUser, signal: AbortSignal): Promise<void>;
   readonly userWrites: ObjectWrites<IamDatabaseUser, UserStatus>;
   readonly databaseWrites: ObjectWrites<IamDatabase, DatabaseStatus>;
   event(about: IamDatabase | IamDatabaseUser, event: Event): void;
@@ -76,6 +80,8 @@ export interface World extends View {
   resolve(spec: IamDatabase['spec'], signal: AbortSignal): Promise<ResolvedTarget>;
   /** What should be known of how the admin logs in, though it may work. Throws a Failure where AWS cannot be asked. */
   adviceOn(spec: IamDatabase['spec'], signal: AbortSignal): Promise<string | undefined>;
+  /** Closes the server of a database that is not administered any more. */
+  close(database: string): void;
   rehearse(server: RoleServer, signal: AbortSignal): Promise<{ readonly serverVersion: string }>;
 
   /** Reads the mark of a contested role, for markOf; answers with why it could not be read. */
@@ -128,8 +134,8 @@ export interface World extends View {
   readonly connection: Resource<DesiredConnection, ObservedConnection, ConnectionChange>;
   /** Names of the connection ConfigMaps in our cache that belong to this object. */
   connectionsOf(user: IamDatabaseUser): readonly string[];
-  /** The same for policy documents. */
-  policyDocumentsOf(user: IamDatabaseUser): readonly string[];
+  /** The same for what others are to attach or to run. */
+  documentsOf(user: IamDatabaseUser, kind: DocumentKind): readonly string[];
 
   roots(region: string, partition: string, signal: AbortSignal): Promise<string>;
   /** Amazon's public roots, which certificates of RDS Proxies chain to. */

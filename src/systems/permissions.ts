@@ -140,6 +140,8 @@ export interface PolicyInput {
   readonly masterSecrets?: readonly string[];
   /** KMS keys that encrypt them, where these are not AWS's own. */
   readonly masterKeys?: readonly string[];
+  /** With --eks-cluster-name. */
+  readonly eksCluster?: { readonly region: string; readonly name: string };
   /** With --inline-policies. */
   readonly inline?: boolean;
   /** Exact ARNs of the roles in spec.assumeRole; each has this policy of its own, for its account. */
@@ -228,6 +230,7 @@ export function operatorPolicy(input: PolicyInput): {
           ]
         : []),
       ...proxyStatements(input),
+      ...(input.eksCluster === undefined ? [] : [readPodIdentities(input, input.eksCluster)]),
       {
         Sid: 'ProveAsWorkload',
         Effect: 'Allow',
@@ -273,3 +276,16 @@ const statementFor = (
   Resource.length === 0
     ? []
     : [{ Sid, Effect: 'Allow', Action, Resource, ...(Condition === undefined ? {} : { Condition }) }];
+
+const readPodIdentities = (
+  { partition, accountID }: PolicyInput,
+  { region, name }: NonNullable<PolicyInput['eksCluster']>,
+): PolicyStatement => ({
+  Sid: 'ReadPodIdentities',
+  Effect: 'Allow',
+  Action: ['eks:ListPodIdentityAssociations', 'eks:DescribePodIdentityAssociation'],
+  Resource: [
+    `arn:${partition}:eks:${region}:${accountID}:cluster/${name}`,
+    `arn:${partition}:eks:${region}:${accountID}:podidentityassociation/${name}/*`,
+  ],
+});

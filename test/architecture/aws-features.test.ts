@@ -26,6 +26,7 @@ it('what moto cannot run is known, and changes only on purpose', () => {
     'least-privilege',
     'managed-secret',
     'partition',
+    'pod-identity',
     'proxies',
     'proof-by-token',
     'refusals',

@@ -2,6 +2,7 @@
 import type { Action, Caller, ServiceName } from './action.ts';
 import { decide, findPrincipal, refusal } from './authorization.ts';
 import type { Credential, CredentialStore, IssuedCredential } from './credentials.ts';
+import { createEksFixtures, eksActions, type EksFixtures, type EksState } from './eks/eks.ts';
 import { createHistory } from './history.ts';
 import { accountSummaryActions } from './iam/account-summary.ts';
 import { entityPolicyActions } from './iam/entity-policies.ts';
@@ -35,6 +36,7 @@ export interface Account extends IamFixtures {
   readonly administrator: IssuedCredential;
   readonly rds: RdsFixtures;
   readonly secrets: SecretsFixtures;
+  readonly eks: EksFixtures;
   /** All of IAM as it stands, propagated or not: for looking at. */
   iamState(): IamState;
   /** Quotas; change them in place. */
@@ -74,6 +76,7 @@ export function createAccount(options: {
   const history = createHistory(initialState(partition, now()), now, () => settings.propagationDelayMs);
   const rdsState = createRdsState();
   const secretsState: SecretsState = new Map();
+  const eksState: EksState = new Map();
 
   const sts: StsAccount = {
     partition,
@@ -102,6 +105,7 @@ export function createAccount(options: {
       accountId,
       partition,
       administrator,
+      eks: createEksFixtures({ state: eksState, now }),
       secrets: createSecretsFixtures(secretsState, { region, accountId, partition }),
       rds: createRdsFixtures(rdsState, { region, accountId, partition }),
       iamState: () => history.latest(),
@@ -125,6 +129,7 @@ export function createAccount(options: {
         },
         sts: stsActions(sts),
         secretsmanager: secretsActions(secretsState, { partition, accountId }),
+        eks: eksActions({ partition, accountId, state: eksState, pageSize: () => settings.pageSize }),
         rds: rdsActions({ partition, accountId, state: rdsState, pageSize: () => settings.pageSize }),
       },
       authorize: (caller, action, parameters, at) => {

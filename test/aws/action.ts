@@ -3,7 +3,7 @@ import type { Parameters } from './query.ts';
 import type { RequestContext } from './policy-patterns.ts';
 import type { XmlValue } from './xml.ts';
 
-export type ServiceName = 'iam' | 'sts' | 'rds' | 'secretsmanager';
+export type ServiceName = 'iam' | 'sts' | 'rds' | 'secretsmanager' | 'eks';
 
 export interface Action {
   /** Whether it changes anything outside; for the request log. */

@@ -35,7 +35,7 @@ export interface Aws extends Account {
   readonly faults: Faults;
   /** How long IAM's reads and the policy evaluation keep seeing the old state. Default 0. */
   propagationDelayMs: number;
-  /** The most items in one answer of IAM and RDS. Default 1,000. */
+  /** The most items in one answer of IAM, RDS and EKS. Default 1,000. */
   pageSize: number;
   /** Everything that was called, oldest first. */
   readonly calls: readonly Call[];
@@ -139,6 +139,7 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
       AWS_ENDPOINT_URL_STS: baseUrl,
       AWS_ENDPOINT_URL_RDS: baseUrl,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: baseUrl,
+      AWS_ENDPOINT_URL_EKS: baseUrl,
       ...(credential === undefined ? {} : keyEnvironment(credential)),
     }),
     lookupCredential,

@@ -1,4 +1,5 @@
 // The real SDK clients pointed at the stand-in, for tests of it and of what uses it.
+import { EKSClient } from '@aws-sdk/client-eks';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { RDSClient } from '@aws-sdk/client-rds';
 import { STSClient } from '@aws-sdk/client-sts';
@@ -10,6 +11,7 @@ interface ClientCredential {
 }
 
 export interface Clients {
+  readonly eks: EKSClient;
   readonly iam: IAMClient;
   readonly rds: RDSClient;
   readonly sts: STSClient;
@@ -31,6 +33,7 @@ export function clientsFor(
     maxAttempts: 1,
   };
   return {
+    eks: new EKSClient(configuration),
     iam: new IAMClient(configuration),
     rds: new RDSClient(configuration),
     sts: new STSClient(configuration),

@@ -1,5 +1,6 @@
 // The outer shapes of AWS's protocols: what a request asks of which service, and the envelopes of answers.
 import type { ServiceName } from './action.ts';
+import { parseEksRequest } from './eks/request.ts';
 import { AwsError } from './errors.ts';
 import { type Parameters, parseForm, parseJson } from './query.ts';
 import { toXml, type XmlValue } from './xml.ts';
@@ -9,6 +10,8 @@ export interface Protocol {
   readonly contentType: string;
   answer(action: string, result: XmlValue, id: string): string;
   failure(error: AwsError, id: string): string;
+  /** Where the code of an error is not a part of the text. */
+  failureHeaders?(error: AwsError): Readonly<Record<string, string>>;
 }
 
 export interface Asked {
@@ -58,17 +61,47 @@ const byVersion: ReadonlyMap<string, Protocol> = new Map([
 /** The JSON protocol: service and action are told by a header. */
 const byTarget: ReadonlyMap<string, Protocol> = new Map([['secretsmanager', json('secretsmanager')]]);
 
+/** REST with JSON: service and action are told by method and path. A result is the one text `json`. */
+const eks: Protocol = {
+  service: 'eks',
+  contentType: 'application/json',
+  answer: (_action, result) => {
+    const text: unknown = typeof result === 'object' && 'json' in result ? result['json'] : undefined;
+    if (typeof text !== 'string') throw new Error('an action of EKS answers with a text in JSON');
+    return text;
+  },
+  failure: ({ message }) => JSON.stringify({ message }),
+  failureHeaders: ({ code }) => ({ 'x-amzn-errortype': restCodes.get(code) ?? code }),
+};
+
+/** EKS calls by other names what all services refuse. */
+const restCodes: ReadonlyMap<string, string> = new Map([
+  ['AccessDenied', 'AccessDeniedException'],
+  ['ExpiredToken', 'ExpiredTokenException'],
+  ['IncompleteSignature', 'IncompleteSignatureException'],
+  ['InternalFailure', 'ServerException'],
+  ['InvalidClientTokenId', 'UnrecognizedClientException'],
+  ['MissingAuthenticationToken', 'MissingAuthenticationTokenException'],
+  ['ServiceUnavailable', 'ServiceUnavailableException'],
+  ['SignatureDoesNotMatch', 'InvalidSignatureException'],
+  ['Throttling', 'ThrottlingException'],
+  ['ValidationError', 'InvalidParameterException'],
+]);
+
 /** What is answered to a request that no protocol knows. */
 export const unknownProtocol: Protocol = query('iam', 'https://iam.amazonaws.com/doc/2010-05-08/');
 
 /** Throws AWS's answer to what cannot be read. */
 export function readRequest(request: {
   readonly method: string | undefined;
+  readonly url: string;
   readonly contentType: string;
   readonly target: string;
   readonly body: string;
 }): Asked {
   const { method, contentType, target, body } = request;
+  const rest = parseEksRequest(method ?? '', request.url);
+  if (rest !== undefined) return { protocol: eks, action: rest.actionName, parameters: rest.parameters };
   if (method === 'POST' && contentType.startsWith('application/x-www-form-urlencoded')) {
     const parameters = parseForm(body);
     const action = parameters.optional('Action') ?? '';
@@ -85,6 +118,6 @@ export function readRequest(request: {
   throw new AwsError(
     'UnknownOperationException',
     404,
-    `This stand-in speaks the AWS query protocol (POST, form-encoded) and JSON 1.1; got ${method} ${contentType} ${target}`,
+    `This stand-in speaks the AWS query protocol (POST, form-encoded), JSON 1.1 and EKS's REST; got ${method} ${contentType} ${target}`,
   );
 }

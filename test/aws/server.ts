@@ -128,7 +128,8 @@ async function handle(
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;
     record(error.status, error.code);
-    send(services, response, error.status, id, protocol, protocol.failure(error, id));
+    const headers = protocol.failureHeaders?.(error);
+    send(services, response, error.status, id, protocol, protocol.failure(error, id), headers);
   }
 }
 
@@ -151,6 +152,7 @@ function parseRequest(
       parameters,
     } = readRequest({
       method: request.method,
+      url: request.url ?? '/',
       contentType: request.headers['content-type'] ?? '',
       target: String(request.headers['x-amz-target'] ?? ''),
       body,
@@ -210,9 +212,11 @@ function send(
   id: string,
   { contentType }: Protocol,
   text: string,
+  headers: Readonly<Record<string, string>> = {},
 ): void {
   response.writeHead(status, {
     'content-type': contentType,
+    ...headers,
     'x-amzn-requestid': id,
     // Clients correct their clocks by it, as they do with AWS.
     date: new Date(services.now()).toUTCString(),

@@ -124,7 +124,8 @@ function canonicalRequest(request: SignedRequest, names: readonly string[]): str
   const sortedQuery = query === '' ? '' : query.split('&').toSorted().join('&');
   return [
     request.method,
-    path,
+    // Encoded once more than it was sent, as all services but S3 have it.
+    path.split('/').map(encodeURIComponent).join('/'),
     sortedQuery,
     headers.join(''),
     names.join(';'),

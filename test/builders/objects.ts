@@ -102,6 +102,7 @@ export function aDatabase(
       database: 'orders',
       admin: { username: 'iamdb_admin', authentication: 'IAM' },
       allow: [aRule()],
+      role: { delivery: 'Managed' },
       policy: { delivery: 'Managed' },
       trustedOperatorIDs: [],
       probe: { policy: 'Periodic', intervalSeconds: 3600 },

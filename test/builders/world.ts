@@ -17,6 +17,7 @@ import { asFailure, Failure } from '../../src/reconcile/kernel/failure.ts';
 import { keyOf } from '../../src/reconcile/names.ts';
 import type { Loss } from '../../src/reconcile/loss.ts';
 import { userARNs } from '../../src/reconcile/user-arns.ts';
+import type { PodIdentity } from '../../src/reconcile/principals.ts';
 import type { Event, Proof, World } from '../../src/reconcile/world.ts';
 import type { RoleDocuments } from '../../src/resources/access/role-rights.ts';
 import type { AccessVerdict, AccessWish } from '../../src/resources/access/verdict.ts';
@@ -75,6 +76,8 @@ export interface TestWorld extends World {
   remove(object: IamDatabase | IamDatabaseUser): void;
   /** A ServiceAccount with that annotation, or (null) without any; undefined: there is none. */
   annotate(name: string, roleARN: string | null | undefined, namespace?: string): void;
+  /** Its EKS Pod Identity association, or why that is not known. */
+  associate(name: string, podIdentity: PodIdentity | Failure | undefined): void;
   /** What is stored of the user now. */
   stored(key?: string): IamDatabaseUser;
   storedDatabase(name?: string): IamDatabase;
@@ -125,6 +128,7 @@ export function aWorld(
   });
   const databases = createStore<IamDatabase>({ indexes: {}, report: ignore });
   const namespaces = new Map([['payments', aNamespace()]]);
+  const associations = new Map<string, PodIdentity | Failure>();
   const known = new Map<string, DatabaseState>();
   const marks = new Map<string, { readonly marked: Marked | undefined }>();
   const vetted = new Set<string>();
@@ -196,7 +200,13 @@ export function aWorld(
     namespace: (name: string) => namespaces.get(name),
     usersNamed: (username: string) => users.byIndex('username', username),
     usersOf: (database: string) => users.byIndex('database', database),
-    ...serviceAccountView(serviceAccounts),
+    ...serviceAccountView(serviceAccounts, {
+      of: (account) => associations.get(account),
+      associatedWith: (roleARN) =>
+        [...associations].flatMap(([account, one]) =>
+          !(one instanceof Failure) && one.roleARN === roleARN ? [account] : [],
+        ),
+    }),
     markOf: (resourceID: string, username: string) => marks.get(`${resourceID} ${username}`),
     settings: {
       proveAsOperator: false,
@@ -256,6 +266,7 @@ export function aWorld(
       const found = users.get(key);
       return found === undefined || ended.has(found.metadata.uid) ? undefined : found;
     },
+    lookAtPodIdentities: () => Promise.resolve(),
     userWrites: writesOf<IamDatabaseUser>(userFinalizer),
     databaseWrites: writesOf<IamDatabase>(databaseFinalizer),
     event: (about, event) => {
@@ -268,6 +279,7 @@ export function aWorld(
       else known.set(name, state);
     },
     open: () => server,
+    close: (name) => note(`close ${name}`),
     resolve: async () => {
       note('look at the target');
       await Promise.resolve();
@@ -325,7 +337,7 @@ export function aWorld(
     },
     connection: connectionResource(configMaps),
     connectionsOf: (user) => ownedBy(user, 'connection'),
-    policyDocumentsOf: (user) => ownedBy(user, 'policy'),
+    documentsOf: ownedBy,
     verify: (wish) => {
       note(`prove ${wish.username}`);
       world.wishes.push(wish);
@@ -355,6 +367,10 @@ export function aWorld(
       const object = { metadata, roleARN: roleARN ?? undefined };
       if (roleARN === undefined) serviceAccounts.remove(object);
       else serviceAccounts.upsert(object);
+    },
+    associate: (name, podIdentity) => {
+      if (podIdentity === undefined) associations.delete(`payments/${name}`);
+      else associations.set(`payments/${name}`, podIdentity);
     },
     stored: (key = 'payments/checkout') => {
       const found = users.get(key);

@@ -99,6 +99,7 @@ export const samples: Readonly<Record<string, unknown>> = {
   mode: 'Plan',
   proofsPerSecond: 2.5,
   'aws.inlinePolicies': true,
+  'aws.eksClusterName': 'prod-1',
   'aws.iamWritesPerSecond': 0,
   'aws.iamReadsPerSecond': 0.5,
   listenAddress: '[::]:9090',

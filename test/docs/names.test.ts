@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { awaited } from './awaited.ts';
 import { actions, arguments_, fields, marks, metrics, scripts, words } from './known.ts';
 import { pages, root } from './pages.ts';
 
@@ -49,12 +48,11 @@ const isField = (name: string) =>
 
 /** Undefined for a name that is known, or that says nothing we could look up. */
 export function complaint(name: string): string | undefined {
-  const known = (is: boolean, what: string) =>
-    is || awaited.includes(name) ? undefined : `${what}: ${name}`;
+  const known = (is: boolean, what: string) => (is ? undefined : `${what}: ${name}`);
   if (alsoFine.has(name)) return undefined;
   if (/^--[a-z]/.test(name)) {
     const argument = name.split(/[= ]/)[0] ?? '';
-    return known(arguments_.has(argument) || awaited.includes(argument), 'no setting');
+    return known(arguments_.has(argument), 'no setting');
   }
   const pair = /^([A-Z][A-Za-z]+)([=/ ])([A-Z][A-Za-z]+)$/.exec(name);
   if (pair !== null) return complaint(pair[1] ?? '') ?? complaint(pair[3] ?? '');
@@ -106,14 +104,5 @@ describe('a page of the documentation', () => {
     'serviceAccount.anotations',
   ])('would be told of %s', (name) => {
     expect(complaint(name)).toBeDefined();
-  });
-});
-
-describe.runIf(awaited.length > 0)('a name that is awaited', () => {
-  it.for(awaited)('is there: %s', (name, { skip }) => {
-    const there =
-      words.has(name) || isField(name) || arguments_.has(name) || metrics.has(name) || actions.has(name);
-    skip(!there, `${name} is not there yet`);
-    expect(there).toBe(true);
   });
 });

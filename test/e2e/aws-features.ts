@@ -16,6 +16,8 @@ export type Feature =
   | 'other partitions'
   /** With end-to-end IAM, and the roles of their own. */
   | 'proxies'
+  /** Pod Identity associations. */
+  | 'EKS'
   | 'inline policies';
 
 type Implementation = 'moto';
@@ -41,11 +43,13 @@ export const needs = {
   'least-privilege': ['limits and delays', 'changes by tests'],
   'lock-out': [],
   'managed-secret': ['cluster changes'],
+  marks: [],
   metrics: [],
   'missing-rights': [],
   partition: ['other partitions'],
   'permission-lost': [],
   'plan-mode': [],
+  'pod-identity': ['EKS'],
   'policy-delivery': [],
   'policy-inline': ['inline policies'],
   proxies: ['proxies'],
@@ -57,6 +61,7 @@ export const needs = {
   'refusals-server': [],
   'refusals-settings': [],
   restart: ['limits and delays'],
+  'role-delivery': [],
   secrets: ['trust policies'],
   'service-accounts': [],
   settings: [],

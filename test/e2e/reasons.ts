@@ -39,6 +39,7 @@ export const reasonsShownIn = {
   RoleNotFound: 'refusals',
   ServiceAccountNotFound: 'service-accounts',
   ServiceAccountWithoutRole: 'service-accounts',
+  ClusterNotFound: 'pod-identity',
   NotManaged: 'policy-delivery',
   DetachedByOthers: 'detached',
   InlineNotEnabled: 'refusals-iam',

@@ -240,6 +240,7 @@ describe('an IamDatabase', () => {
     expect(spec).toEqual({
       ...databaseSpec(),
       database: 'postgres',
+      role: { delivery: 'Managed' },
       policy: { delivery: 'Managed' },
       admin: { username: 'iamdb_admin', authentication: 'IAM' },
       allow: [],
@@ -338,6 +339,8 @@ describe('an IamDatabase', () => {
       },
       'target.explicit has to be in the account and partition of assumeRole.arn',
     ],
+    ['no admin', { admin: undefined }, 'admin is required unless role.delivery is SQL or None'],
+    ['another delivery of roles', { role: { delivery: 'Inline' } }, 'spec.role.delivery'],
     ['an admin without a name', { admin: { username: '' } }, 'spec.admin.username'],
     [
       'a Secret without its name',
@@ -453,6 +456,8 @@ describe('an IamDatabase', () => {
       { target: { type: 'Explicit', explicit: explicit() }, assumeRole: { arn } },
     ],
     ['an admin whose password RDS keeps', { admin: { username: 'a', authentication: 'ManagedSecret' } }],
+    ['no admin, with SQL', { admin: undefined, role: { delivery: 'SQL' } }],
+    ['no admin, with None', { admin: undefined, role: { delivery: 'None' } }],
     ['another address to dial', { connectTo: { host: '10.0.0.1', port: 6432 } }],
   ])('may have %s', async (_what, over) => {
     expect(await objection(databases, databaseSpec(over))).toBe('');

@@ -107,6 +107,51 @@ describe.each<PostgresMajor>([14, 16, 17, 18])(
       expect(await bed.look('bare')).toMatchObject({ login: true });
     });
 
+    it('takes over no role that reaches what no user may, or rds_iam through a group', async () => {
+      const adopting = (username: string) => wish(username, { adopt: true });
+      await sql(`CREATE ROLE group_of_kings CREATEROLE; CREATE ROLE courtier LOGIN; GRANT group_of_kings TO courtier;
+        CREATE ROLE iam_group; GRANT rds_iam TO iam_group; CREATE ROLE by_group LOGIN; GRANT iam_group TO by_group`);
+      for (const username of ['courtier', 'by_group']) {
+        if (major >= 16) await sql(`GRANT ${username} TO iamdb_admin WITH ADMIN OPTION`);
+        const before = await bed.look(username);
+        expect(reason(await bring(admin, adopting(username)))).toBe('RoleNotAdoptable');
+        expect(await bed.look(username)).toEqual(before);
+      }
+    });
+
+    it('grants none of the roles that are never granted, though the owner lists them by name', async () => {
+      const attributes = ['SUPERUSER', 'CREATEROLE', 'CREATEDB', 'REPLICATION', 'BYPASSRLS'];
+      const made = attributes.map((attribute) => `has_${attribute.toLowerCase()}`);
+      await sql(attributes.map((attribute, n) => `CREATE ROLE ${made[n]} ${attribute}`).join('; '));
+      await sql('CREATE ROLE rds_anything');
+      const listed = [
+        'pg_execute_server_program',
+        'pg_read_server_files',
+        'pg_write_server_files',
+        'pg_signal_backend',
+        ...(major >= 16 ? ['pg_create_subscription'] : []),
+        ...(major >= 17 ? ['pg_maintain'] : []),
+      ];
+      for (const group of [...made, 'rds_anything', ...listed]) {
+        if (major >= 16)
+          await sql(`GRANT "${group}" TO iamdb_admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
+        const desired = wish('tempted', { memberOf: [group], literallyAllowedGroups: [group] });
+        expect(`${group}: ${reason(await bring(admin, desired))}`).toBe(`${group}: PrivilegedGroup`);
+        if (major >= 16) await sql(`REVOKE "${group}" FROM iamdb_admin`);
+      }
+      expect(await bed.look('tempted')).toBeUndefined();
+    });
+
+    it('grants another pg_* where the group is allowed by name, and only then', async () => {
+      if (major >= 16) await sql('GRANT pg_monitor TO iamdb_admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE');
+      const desired = wish('monitors', { memberOf: ['pg_monitor'] });
+      expect(reason(await bring(admin, desired))).toBe('PrivilegedGroup');
+      expect(reason(await bring(admin, { ...desired, literallyAllowedGroups: ['pg_monitor'] }))).toBe(
+        'changed',
+      );
+      expect(await bed.groupsOf('monitors')).toContain('pg_monitor');
+    });
+
     it('grants the owner of a schema where the group is allowed by name', async () => {
       await sql('CREATE ROLE named; CREATE SCHEMA named AUTHORIZATION named', 'orders');
       if (major >= 16) await sql('GRANT named TO iamdb_admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE');

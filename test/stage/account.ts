@@ -16,6 +16,7 @@ export function createOperatorRole(
     readonly inline?: boolean;
     readonly proxyRoles?: readonly string[];
     readonly assumeRoles?: readonly string[];
+    readonly eksCluster?: { readonly region: string; readonly name: string };
   } = {},
 ): string {
   const role = aws.createRole({

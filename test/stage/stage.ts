@@ -118,10 +118,12 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     const resourceID = moto === undefined ? createCluster(aws, database) : database.gate.server.resourceId;
     if (authentication === 'ManagedSecret') keepMasterSecret(aws, admin);
     const adminARN = `arn:${partition}:rds-db:${region}:${accountID}:dbuser:${resourceID}/${admin.username}`;
+    const clusterName = settings['eks-cluster-name'];
     const operatorRole = createOperatorRole(aws, [adminARN], {
       inline: settings['inline-policies'] === 'true',
       proxyRoles: [`arn:aws:iam::${accountID}:role/*-proxy-role`],
       assumeRoles: [reachARN],
+      ...(clusterName === undefined ? {} : { eksCluster: { region, name: clusterName } }),
     });
     const elsewhere = second === undefined ? undefined : await createElsewhere(aws, second);
     createWorkloadRole(aws, 'payments-checkout');

@@ -40,6 +40,7 @@ export function roleFiles(): Readonly<Record<string, string>> {
     'docs/reference/operator-policy-inline.json': `${JSON.stringify(operatorPolicy({ ...examplePolicy, inline: true }), null, 2)}\n`,
     'docs/reference/operator-policy-proxies.json': `${JSON.stringify(operatorPolicy({ ...examplePolicy, proxyRoles: ['arn:aws:iam::111122223333:role/*-proxy'] }), null, 2)}\n`,
     'docs/reference/operator-policy-managed-secret.json': `${JSON.stringify(operatorPolicy({ ...examplePolicy, masterSecrets: ['arn:aws:secretsmanager:ap-northeast-2:111122223333:secret:rds!*'], masterKeys: ['arn:aws:kms:ap-northeast-2:111122223333:key/KEY_ID'] }), null, 2)}\n`,
+    'docs/reference/operator-policy-pod-identity.json': `${JSON.stringify(operatorPolicy({ ...examplePolicy, eksCluster: { region: 'ap-northeast-2', name: 'CLUSTER_NAME' } }), null, 2)}\n`,
     'docs/reference/operator-policy.json': `${JSON.stringify(operatorPolicy(examplePolicy), null, 2)}\n`,
   };
 }

@@ -27,6 +27,9 @@
 - {{ printf "--iam-writes-per-second=%s" (toJson .Values.aws.iamWritesPerSecond) | quote }}
 - {{ printf "--iam-reads-per-second=%s" (toJson .Values.aws.iamReadsPerSecond) | quote }}
 - {{ printf "--inline-policies=%s" (toJson .Values.aws.inlinePolicies) | quote }}
+{{- with .Values.aws.eksClusterName }}
+- {{ printf "--eks-cluster-name=%s" . | quote }}
+{{- end }}
 {{- with .Values.listenAddress }}
 - {{ printf "--listen-address=%s" . | quote }}
 {{- end }}

@@ -445,3 +445,44 @@ describe('another end of the login', () => {
     });
   });
 });
+
+describe('the pods of a ServiceAccount that EKS gives the role', () => {
+  const pods = { namespace: 'payments', serviceAccount: 'checkout', roleARN: checkout, hasSessionTags: true };
+  const byPods = { ...wish, principals: [{ roleARN: checkout, resourceARNs: [userARN], pods }] };
+  const trust = (action: unknown, service = 'pods.eks.amazonaws.com', effect = 'Allow') =>
+    JSON.stringify({
+      Statement: [
+        { Effect: 'Allow', Principal: { Service: service }, Action: action },
+        ...(effect === 'Deny' ? [{ Effect: 'Deny', Principal: '*', Action: action }] : []),
+      ],
+    });
+  const both = ['sts:AssumeRole', 'sts:TagSession'];
+
+  it.each([
+    ['another service', trust(both, 'ec2.amazonaws.com'), 'does not let pods.eks.amazonaws.com assume it'],
+    ['no tags', trust('sts:AssumeRole'), 'does not allow sts:TagSession'],
+    ['a denial', trust(both, undefined, 'Deny'), 'denies it explicitly'],
+  ])('do not get it where its trust policy has %s, and nobody logs in', async (_, document, said) => {
+    const ports = world({ trust: document });
+    const verdict = await verifyAccess(byPods, ports, signal);
+    expect(verdict).toMatchObject({ status: 'False', reason: 'NotTrusted' });
+    expect(verdict.message).toContain(said);
+    expect(verdict.message).toContain('"aws:RequestTag/kubernetes-service-account":"checkout"');
+    expect(ports.assumed).toEqual([]);
+  });
+
+  it.each([
+    ['that fits', trust(both)],
+    ['that cannot be read', undefined],
+  ])('are proven by the operator in that role, with a trust policy %s', async (_, document) => {
+    const ports = world(document === undefined ? {} : { trust: document });
+    const verdict = await verifyAccess(byPods, ports, signal);
+    expect(verdict).toMatchObject({ status: 'True', verifiedAs: checkout });
+    expect(ports.assumed.map(({ roleARN }) => roleARN)).toEqual([checkout]);
+  });
+
+  it('are not proven where the operator may not assume it, which accuses nobody', async () => {
+    const verdict = await verifyAccess(byPods, world({ open: [], trust: trust(both) }), signal);
+    expect(verdict).toMatchObject({ status: 'Unknown', reason: 'NotProven' });
+  });
+});

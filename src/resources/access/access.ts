@@ -9,7 +9,6 @@ import {
   loginFacts,
   nobody,
   notAssumable,
-  notTrusted,
   notEvenTried,
   operatorNotAllowed,
   outOfTime,
@@ -20,7 +19,9 @@ import {
   sessionName,
   sessionPolicy,
 } from './verdict.ts';
+import type { Pods } from './pod-trust.ts';
 import { webIdentityOf } from './trust.ts';
+import { notTrusted, notTrustedForPods } from './trust-verdict.ts';
 
 /** Temporary credentials of an assumed role. */
 export interface AwsCredentials {
@@ -118,7 +119,9 @@ async function proveAsWorkload(
 ): Promise<WorkloadProof> {
   const seen: ProvenPrincipal[] = [];
   const closed: string[] = [];
-  for (const { roleARN, resourceARNs, serviceAccount } of wish.principals) {
+  for (const { roleARN, resourceARNs, serviceAccount, pods } of wish.principals) {
+    const refusal = pods && (await judgePods(pods, ports, signal));
+    if (refusal !== undefined) return { verdict: refusal, assumed: true };
     const session = {
       roleARN,
       region: wish.region,
@@ -176,6 +179,17 @@ async function assumeAs(
     webIdentityOf(token.value.reveal()),
     'value' in trust ? trust.value : undefined,
   );
+}
+
+/** What cannot be read accuses nobody. */
+async function judgePods(
+  pods: Pods,
+  ports: AccessPorts,
+  signal: AbortSignal,
+): Promise<AccessVerdict | undefined> {
+  const trust = await attempt(ports.trustPolicy(pods.roleARN, signal));
+  const document = 'value' in trust ? trust.value : undefined;
+  return document === undefined ? undefined : notTrustedForPods(pods, document);
 }
 
 const bySelf = ({ namespace, name }: ServiceAccountName) => `by ServiceAccount ${namespace}/${name}`;

@@ -92,7 +92,8 @@ function faultOf(condition: unknown, identity: WebIdentity): TrustFault {
   return (['sub', 'aud', 'condition'] as const).find((fault) => faults.has(fault)) ?? 'none';
 }
 
-function holds(operator: string, values: readonly unknown[], actual: string): boolean {
+/** Whether a condition holds for that value; of operators that are not about texts it is taken for granted. */
+export function holds(operator: string, values: readonly unknown[], actual: string): boolean {
   const kind = operator.toLowerCase().replace(/^foranyvalue:|^forallvalues:|ifexists$/g, '');
   const among = (matches: (value: string) => boolean) =>
     values.some((value) => typeof value === 'string' && matches(value));

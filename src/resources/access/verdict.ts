@@ -2,7 +2,7 @@
 import type { ConditionStatus, Reason } from '../../api/conditions.ts';
 import type { UserSpec } from '../../api/schema.ts';
 import type { Failure } from '../../reconcile/kernel/failure.ts';
-import { faultOfTrust, providerARN, stsAudience, trustStatement, type WebIdentity } from './trust.ts';
+import type { Pods } from './pod-trust.ts';
 
 export interface AccessWish {
   readonly as: UserSpec['probe']['as'];
@@ -33,6 +33,8 @@ export interface AccessPrincipal {
   readonly resourceARNs: readonly string[];
   /** By whose token the role may be assumed for the proof. */
   readonly serviceAccount?: ServiceAccountName;
+  /** Whose pods EKS gives the role. Only they get it that way, so the operator has to assume it for the proof. */
+  readonly pods?: Pods;
 }
 
 export interface ServiceAccountName {
@@ -133,51 +135,6 @@ export const assumeStatement = (callerARN: string | undefined, externalID?: stri
     Action: 'sts:AssumeRole',
     ...(externalID === undefined ? {} : { Condition: { StringEquals: { 'sts:ExternalId': externalID } } }),
   });
-
-/** STS refuses the workload's own token, so the workload itself cannot become the role either. */
-export function notTrusted(
-  { namespace, name }: ServiceAccountName,
-  roleARN: string,
-  identity: WebIdentity | undefined,
-  document: string | undefined,
-): AccessVerdict {
-  const who = `ServiceAccount ${namespace}/${name} may not become ${roleARN}`;
-  return {
-    status: 'False',
-    reason: 'NotTrusted',
-    message: `${who}: ${whyNotTrusted(roleARN, identity, document)}`,
-    retryAfterMs: 30_000,
-  };
-}
-
-function whyNotTrusted(
-  roleARN: string,
-  identity: WebIdentity | undefined,
-  document: string | undefined,
-): string {
-  if (identity === undefined) return "the API server's token names no issuer and subject.";
-  const add = `Add to its trust policy: ${trustStatement(roleARN, identity)}`;
-  if (document === undefined) {
-    return `AWS refused sts:AssumeRoleWithWebIdentity, and the trust policy could not be read. ${add}`;
-  }
-  const fault = faultOfTrust(document, roleARN, identity);
-  switch (fault) {
-    case 'issuer':
-      return `its trust policy does not trust this cluster's issuer. ${add}`;
-    case 'sub':
-      return `its trust policy trusts another ServiceAccount (sub). ${add}`;
-    case 'aud':
-      return `its trust policy asks for another audience (aud). ${add}`;
-    case 'condition':
-      return `its trust policy has a condition besides issuer, sub and aud. Without it this would do: ${trustStatement(roleARN, identity)}`;
-    case 'denied':
-      return 'its trust policy denies it explicitly. Take that statement away.';
-    case 'none':
-      return `its trust policy is right. Check that the IAM OIDC provider ${providerARN(roleARN, identity)} exists with the audience ${stsAudience} and the issuer's present keys, and look for SCPs.`;
-    default:
-      return fault satisfies never;
-  }
-}
 
 /** The role behind a session (its path is not in the session's ARN), or the user itself. */
 function roleOf(callerARN: string | undefined): string | undefined {

@@ -15,15 +15,18 @@ interface ConnectionIdentity {
   readonly name: string;
   readonly operatorID: string;
   /** What the ConfigMap is; connection unless told. */
-  readonly kind?: 'policy';
+  readonly kind?: DocumentKind;
   /** The IamDatabaseUser that it belongs to, in the same namespace. */
   readonly owner: { readonly name: string; readonly uid: string };
 }
 
 export type DesiredConnection =
   | (ConnectionIdentity & { readonly ensure: 'present'; readonly data: Readonly<Record<string, string>> })
-  /** released: stays as it is, without an owner whose end would take it along. */
-  | (ConnectionIdentity & { readonly ensure: 'absent' | 'released' });
+  /** released: stays, as it is or with other data, without an owner whose end would take it along. */
+  | (ConnectionIdentity & {
+      readonly ensure: 'absent' | 'released';
+      readonly data?: Readonly<Record<string, string>>;
+    });
 
 export interface ObservedConnection {
   readonly configMap: KeptConfigMap | undefined;
@@ -32,7 +35,9 @@ export interface ObservedConnection {
 export type ConnectionChange = ConfigMapChange;
 
 export const connectionKind = 'connection';
+export type DocumentKind = typeof policyKind | typeof roleScriptKind;
 export const policyKind = 'policy';
+export const roleScriptKind = 'sql';
 
 const kindOf = ({ kind }: ConnectionIdentity) => kind ?? connectionKind;
 /** In the place of the owner's uid: it belongs to nobody and may be taken. */
@@ -57,11 +62,15 @@ export function planConnection(
 
 export function describeConnection(
   change: ConnectionChange,
-  { namespace, name }: ConnectionIdentity,
+  { namespace, name, kind }: ConnectionIdentity,
 ): readonly string[] {
   const line = (what: string) => `ConfigMap ${namespace}/${name}: ${what}`;
   if (change.do === 'remove') return [line('delete')];
-  const entries = Object.entries(change.configMap.data).map(([key, value]) => line(`${key}=${value}`));
+  const entries = Object.entries(change.configMap.data).flatMap(([key, value]) =>
+    kind === roleScriptKind
+      ? value.split('\n').map((each) => line(`${key}: ${each}`))
+      : [line(`${key}=${value}`)],
+  );
   return [line(change.do), ...entries];
 }
 
@@ -116,11 +125,18 @@ function write(desired: DesiredConnection & { readonly ensure: 'present' }): New
 }
 
 function release(
-  { namespace, name }: ConnectionIdentity,
+  { namespace, name, data: last }: DesiredConnection,
   { labels: own, data, resourceVersion }: KeptConfigMap,
 ): ConnectionChange {
   const marks = { [annotations.ownerUID]: nobody };
-  const configMap = { namespace, name, labels: own, annotations: marks, ownerReferences: [], data };
+  const configMap = {
+    namespace,
+    name,
+    labels: own,
+    annotations: marks,
+    ownerReferences: [],
+    data: last ?? data,
+  };
   return { do: 'replace', configMap, resourceVersion };
 }
 
@@ -142,7 +158,7 @@ function agrees(observed: KeptConfigMap, wished: NewConfigMap): boolean {
 
 function foreign({ namespace, name, kind }: ConnectionIdentity): Failure {
   if (kind !== undefined) {
-    const message = `The ConfigMap ${namespace}/${name} is not the policy document of this operator. Delete it if nobody needs it.`;
+    const message = `The ConfigMap ${namespace}/${name} is not what this operator keeps under that name. Delete it if nobody needs it.`;
     return new Failure('conflict', 'ForeignConfigMap', message);
   }
   return new Failure(

@@ -14,6 +14,8 @@ export interface Mark {
   readonly databases: readonly string[];
   /** Settings that we made, sorted. */
   readonly settings: readonly string[];
+  /** Written by a script that somebody else ran: the operator's admin may lack the right to end the role. */
+  readonly by?: 'script';
 }
 
 const version = 1;
@@ -32,6 +34,7 @@ export function formatMark(mark: Mark): string {
     groups: sorted(mark.groups),
     databases: sorted(mark.databases),
     ...(mark.settings.length === 0 ? {} : { settings: sorted(mark.settings) }),
+    ...(mark.by === undefined ? {} : { by: mark.by }),
   });
   return `Kept by iamdb-operator for IamDatabaseUser ${mark.namespace}/${mark.name}; this comment is how it knows its own: ${json}`;
 }
@@ -69,7 +72,19 @@ export function parseMark(comment: string | undefined): Mark | undefined {
   if (!isName(operatorID) || !isName(namespaceUID) || !isName(namespace) || !isName(name)) return undefined;
   if (!isName(uid) || !isName(serverResourceID) || !isNames(groups) || !isNames(databases)) return undefined;
   if (!isNames(settings)) return undefined;
-  return { operatorID, namespaceUID, namespace, name, uid, serverResourceID, groups, databases, settings };
+  const by = fields.get('by') === 'script' ? ({ by: 'script' } as const) : {};
+  return {
+    operatorID,
+    namespaceUID,
+    namespace,
+    name,
+    uid,
+    serverResourceID,
+    groups,
+    databases,
+    settings,
+    ...by,
+  };
 }
 
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';

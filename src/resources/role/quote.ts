@@ -13,8 +13,13 @@ export function literal(text: string): string {
   return text.includes('\\') ? `E${quoted}` : quoted;
 }
 
-/** A body in dollar quotes, for people to read; the tag must not end it early. */
-export function block(body: string): string {
-  if (body.includes('$iamdb$')) throw new Error('not a body for dollar quotes');
-  return `DO $iamdb$ BEGIN\n${body}\nEND $iamdb$;`;
+/** A body that people are to read, in dollar quotes that it cannot end. */
+export function dollarQuoted(body: string): string {
+  if (body.includes('\0')) throw new Error('not a PostgreSQL string');
+  let tag = '$iamdb$';
+  for (let n = 1; body.includes(tag); n += 1) tag = `$iamdb${n}$`;
+  return `${tag}${body}${tag}`;
 }
+
+/** Statements of plpgsql, to be run once. */
+export const block = (body: string): string => `DO ${dollarQuoted(` BEGIN\n${body}\nEND `)};`;

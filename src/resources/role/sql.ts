@@ -45,7 +45,7 @@ export const plpgsql = (body: string) => `DO LANGUAGE plpgsql ${literal(body)}`;
  * Held until the transaction ends. Such locks are per database and roles per server, so all of this runs in the one
  * database `postgres`. GRANT ON DATABASE rewrites one row for all users: without a lock concurrent ones fail.
  */
-function lock(what: 'role' | 'database', name: string): Statement {
+export function lock(what: 'role' | 'database', name: string): Statement {
   const lockClass = 0x69_61_6d_64; // "iamd"
   return free(`SELECT pg_advisory_xact_lock(${lockClass}, hashtext(${literal(`${what}:${name}`)}))`);
 }
@@ -165,7 +165,7 @@ const ifPossible = (sql: string) =>
   );
 
 /** Raises if a role that logs in by password reaches the user: rds_iam would end that. The admin has the guard. */
-const spare = (username: string) => `BEGIN
+export const spare = (username: string) => `BEGIN
       IF EXISTS (
         WITH RECURSIVE down AS (
           SELECT m.member FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE r.rolname = ${literal(username)}
@@ -181,7 +181,7 @@ const spare = (username: string) => `BEGIN
  * otherwise the REVOKE would take away what somebody else granted; and never in a role that is in rds_iam, which would
  * make the admin a member as well.
  */
-const terminate = (username: string) => `DECLARE
+export const terminate = (username: string) => `DECLARE
       target oid := (SELECT oid FROM pg_roles WHERE rolname = ${literal(username)});
       joined boolean := NOT pg_has_role(current_user, target, 'USAGE')
         AND NOT pg_has_role(current_user, 'pg_signal_backend', 'USAGE');
@@ -223,7 +223,7 @@ export const unused = (username: string) => `BEGIN
  * Whether who logged in is a member of rds_iam, however indirectly; `current_user` might be somebody else. A server
  * without rds_iam locks nobody out.
  */
-const isLockedOut = `COALESCE((
+export const isLockedOut = `COALESCE((
   SELECT pg_has_role(session_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'
 ), false)`;
 export const readGuard = `SELECT ${isLockedOut} AS locked_out`;

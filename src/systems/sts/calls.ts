@@ -4,7 +4,7 @@ import type { FailureKind } from '../../reconcile/kernel/failure.ts';
 import { type AwsAction, awsFailure, httpStatus } from './aws-failure.ts';
 
 export interface AwsCall {
-  readonly service: 'rds' | 'sts' | 'secretsmanager';
+  readonly service: 'rds' | 'sts' | 'secretsmanager' | 'eks';
   readonly operation: string;
   readonly region: string;
   /** HTTP status; undefined if no answer came. */

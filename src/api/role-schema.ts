@@ -1,0 +1,16 @@
+// The schema of how database roles are delivered: by the operator, as SQL for others to run, or not at all.
+
+export const role = {
+  description: 'How the database roles of users are kept.',
+  type: 'object',
+  default: {},
+  properties: {
+    delivery: {
+      description:
+        'Managed: by the operator, as the admin. SQL: a ConfigMap <user>-sql with the statements, for somebody else to run; the operator does not log in to administer. None: nothing; somebody else knows what to create.',
+      type: 'string',
+      enum: ['Managed', 'SQL', 'None'],
+      default: 'Managed',
+    },
+  },
+} as const;

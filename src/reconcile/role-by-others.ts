@@ -1,0 +1,121 @@
+// Roles that somebody else keeps: the script for them in a ConfigMap, while the user lives and when it ends.
+import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
+import { type DesiredConnection, roleScriptKind } from '../resources/connection/plan.ts';
+import type { DesiredRole } from '../resources/role/role.ts';
+import { scriptFor } from '../resources/role/script.ts';
+import { type Ending, roleAfter } from './ending.ts';
+import { converge } from './kernel/converge.ts';
+import { Failure } from './kernel/failure.ts';
+import { done, isSettled } from './links.ts';
+import { roleScriptName } from './names.ts';
+import { ownerOf } from './owner.ts';
+import type { Eligible } from './standing.ts';
+import type { Link } from './status.ts';
+import type { Event, World } from './world.ts';
+
+/** Whether the operator leaves the roles of a database to others. */
+export const isByOthers = (database: IamDatabase | undefined): boolean =>
+  database !== undefined && database.spec.role.delivery !== 'Managed';
+
+/** The ConfigMaps that there should be, and those that should not. */
+export function scriptsFor(
+  user: IamDatabaseUser,
+  database: IamDatabase,
+  role: DesiredRole,
+  world: World,
+): readonly DesiredConnection[] | Failure {
+  if (database.spec.role.delivery !== 'SQL') {
+    const left = world.documentsOf(user, roleScriptKind);
+    return left.map((name) => ({ ...identityOf(user, world), name, ensure: 'absent' }));
+  }
+  const made = scriptFor(role);
+  return 'refused' in made ? made.refused : [scriptWish(user, made.script, world)];
+}
+
+const identityOf = ({ metadata }: IamDatabaseUser, { operatorID }: World) =>
+  ({ namespace: metadata.namespace, operatorID, owner: metadata, kind: roleScriptKind }) as const;
+
+const dataOf = (script: string) => ({ 'role.sql': script });
+
+const scriptWish = (user: IamDatabaseUser, script: string, world: World): DesiredConnection => ({
+  ...identityOf(user, world),
+  name: roleScriptName(user),
+  ensure: 'present',
+  data: dataOf(script),
+});
+
+/**
+ * Puts what ends the access in the place of what gave it. With the object gone, the ConfigMap is left to who runs it; none
+ * is made then, as its namespace may be going too.
+ */
+export async function endByOthers(
+  user: IamDatabaseUser,
+  ending: Ending,
+  database: IamDatabase,
+  world: World,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  if (database.spec.role.delivery !== 'SQL') return undefined;
+  const namespace = world.namespace(user.metadata.namespace);
+  if (namespace === undefined) return namespaceNotSeen;
+  const { reassignOwnedTo } = database.spec;
+  const made = scriptFor({
+    ensure: roleAfter[ending],
+    username: user.spec.username,
+    // The mark is judged by everything but the server, which may be unknown by now.
+    owner: ownerOf(user, namespace.uid, database, '', world.operatorID),
+    ...(reassignOwnedTo === undefined ? {} : { reassignTo: reassignOwnedTo }),
+  });
+  if ('refused' in made) return made.refused;
+  const { script } = made;
+  const last = (name: string): DesiredConnection => ({
+    ...identityOf(user, world),
+    name,
+    ensure: 'released',
+    data: dataOf(script),
+  });
+  const wishes =
+    user.metadata.deletionTimestamp === undefined
+      ? [scriptWish(user, script, world)]
+      : world.documentsOf(user, roleScriptKind).map(last);
+  for (const wish of wishes) {
+    const { link } = done('RoleReady', await converge(world.connection, wish, 'Enforce', signal));
+    if (!isSettled({ link, changes: [] })) return link.failure;
+  }
+  return undefined;
+}
+
+const namespaceNotSeen = new Failure('unavailable', 'Progressing', 'The namespace was not looked at yet.');
+
+export const roleNotManaged = (message: string): Link => ({
+  type: 'RoleReady',
+  status: 'Unknown',
+  reason: 'NotManaged',
+  message,
+  optional: true,
+});
+
+/** Who has to do what, for a user that is to be let in. */
+export function toBeRun(user: IamDatabaseUser, { database, target }: Eligible): string {
+  const { metadata, spec } = database;
+  const how =
+    spec.role.delivery === 'SQL'
+      ? `whoever administers the database runs role.sql${target.isInBlueGreen === true ? ' after the switch of the blue/green deployment' : ''}, and again after each change: ${getScript(user)}`
+      : 'somebody else creates them.';
+  return `The operator keeps no roles for IamDatabase ${metadata.name}: ${how}`;
+}
+
+/** The same for one that is to be let in no more. */
+export const toBeEnded = (user: IamDatabaseUser, { spec }: IamDatabase): string =>
+  spec.role.delivery === 'SQL'
+    ? `Role "${user.spec.username}" and its sessions end when whoever administers the database runs role.sql: ${getScript(user)}`
+    : `Role "${user.spec.username}" and its sessions are for somebody else to end.`;
+
+const getScript = (user: IamDatabaseUser) =>
+  `kubectl get configmap -n ${user.metadata.namespace} ${roleScriptName(user)} -o jsonpath='{.data.role\\.sql}'`;
+
+export const roleLeft = (user: IamDatabaseUser, database: IamDatabase): Event => ({
+  type: 'Warning',
+  reason: 'RoleLeft',
+  message: toBeEnded(user, database),
+});

@@ -1,0 +1,230 @@
+import { describe, expect, it } from 'vitest';
+import { aDatabase, aTarget, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
+import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
+import type { DatabaseSpec } from '../api/schema.ts';
+import { Failure } from './kernel/failure.ts';
+import { reconcileUser } from './user.ts';
+
+type Delivery = DatabaseSpec['role']['delivery'];
+const signal = new AbortController().signal;
+const pass = (world: TestWorld) => reconcileUser('payments/checkout', world, signal);
+const find = (world: TestWorld, type: string) =>
+  world.stored().status?.conditions?.find((one) => one.type === type);
+const condition = (world: TestWorld, type: string) =>
+  `${find(world, type)?.status} ${find(world, type)?.reason}`;
+const map = (world: TestWorld) => world.configMaps.kept.get('payments/checkout-sql');
+const script = (world: TestWorld) => map(world)?.data['role.sql'] ?? '';
+const arn = dbARN('payments_checkout');
+
+const spec = (delivery: Delivery) => ({ role: { delivery } });
+/** No admin, as the database pass leaves it then. */
+function deliver(world: TestWorld, delivery: Delivery): void {
+  world.put(aDatabase({ metadata: { generation: 2 }, spec: spec(delivery) }));
+  const known = world.known.get('orders');
+  if (delivery !== 'Managed') {
+    world.known.set('orders', { target: aTarget(), admin: 'NotUsed', server: undefined });
+  } else if (known?.server === undefined) {
+    world.known.set('orders', {
+      target: aTarget(),
+      admin: { serverVersion: '17.4' },
+      server: world.open(aDatabase(), aTarget()),
+    });
+  }
+}
+async function settled(delivery: Delivery, user = aUser()): Promise<TestWorld> {
+  const world = aWorld();
+  deliver(world, delivery);
+  world.put(user);
+  await pass(world);
+  expect(condition(world, 'Ready')).toBe('True Ready');
+  return world;
+}
+
+describe('a role that somebody else keeps', () => {
+  it('is told as SQL, is never looked at, and the policy and the proof go on', async () => {
+    const world = await settled('SQL');
+    expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+    expect(find(world, 'RoleReady')?.message).toContain('kubectl get configmap -n payments checkout-sql');
+    expect(script(world)).toContain('CREATE ROLE "payments_checkout"');
+    expect(world.policies.allowed(roleARN)).toEqual([arn]);
+    expect(condition(world, 'AccessVerified')).toBe('True Verified');
+    expect(world.calls.filter((call) => call.includes('role'))).toEqual([]);
+  });
+
+  it('is to be run after the switch while a blue/green deployment is under way', async () => {
+    const world = aWorld();
+    deliver(world, 'SQL');
+    const target = aTarget({ isInBlueGreen: true });
+    world.known.set('orders', { target, admin: 'NotUsed', server: undefined });
+    world.put(aUser());
+    await pass(world);
+    expect(find(world, 'RoleReady')?.message).toContain('after the switch of the blue/green deployment');
+  });
+
+  it('is nowhere with None', async () => {
+    const world = await settled('None');
+    expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+    expect(map(world)).toBeUndefined();
+    expect(world.policies.allowed(roleARN)).toEqual([arn]);
+  });
+
+  it('holds Ready back when the proof says that it is not there', async () => {
+    const world = aWorld();
+    deliver(world, 'SQL');
+    world.verdicts = [{ status: 'False', reason: 'TokenRefused', message: 'Refused.' }, verified];
+    world.put(aUser());
+    await pass(world);
+    expect(condition(world, 'Ready')).toBe('False TokenRefused');
+    await pass(world);
+    expect(condition(world, 'Ready')).toBe('True Ready');
+  });
+
+  it('is not told over what is not ours, and lets nobody in meanwhile', async () => {
+    const world = aWorld();
+    deliver(world, 'SQL');
+    world.configMaps.foreign.add('payments/checkout-sql');
+    world.put(aUser());
+    await pass(world);
+    expect(condition(world, 'RoleReady')).toBe('False ForeignConfigMap');
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+  });
+
+  it('is not told at all under a name that cannot be', async () => {
+    const world = aWorld();
+    deliver(world, 'SQL');
+    world.put(aUser({ spec: { memberOf: ['payments_checkout'] } }));
+    world.put(
+      aDatabase({
+        spec: {
+          ...spec('SQL'),
+          allow: [
+            {
+              namespaces: { names: ['payments'] },
+              usernames: ['*'],
+              memberOf: ['payments_checkout'],
+              principals: [roleARN],
+            },
+          ],
+        },
+      }),
+    );
+    await pass(world);
+    expect(condition(world, 'RoleReady')).toBe('False PrivilegedGroup');
+    expect(map(world)).toBeUndefined();
+  });
+
+  it('is told anew when somebody changed the ConfigMap', async () => {
+    const world = await settled('SQL');
+    const kept = map(world);
+    if (kept !== undefined) world.configMaps.kept.set('payments/checkout-sql', { ...kept, data: {} });
+    await pass(world);
+    expect(script(world)).toContain('CREATE ROLE');
+    expect(world.events.map(({ event }) => event.reason)).toContain('DriftRepaired');
+  });
+
+  it('is told line by line in the plan of plan mode, and nothing is written', async () => {
+    const world = aWorld();
+    deliver(world, 'SQL');
+    world.put(aUser({ spec: { mode: 'Plan' } }));
+    await pass(world);
+    expect(world.stored().status?.plan).toContain(
+      'ConfigMap payments/checkout-sql: role.sql: --   CREATE ROLE "payments_checkout" LOGIN CONNECTION LIMIT -1;',
+    );
+    expect(world.effects()).toEqual(['report payments/checkout']);
+  });
+
+  it('ends by the SQL that stays, without an owner whose end would take it along', async () => {
+    const world = await settled('SQL');
+    world.put(deleted(world.stored()));
+    await pass(world);
+    expect(world.user('payments/checkout')).toBeUndefined();
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    expect(script(world)).toContain('DROP ROLE "payments_checkout"');
+    expect(map(world)?.ownerReferences).toEqual([]);
+    expect(world.events.map(({ event }) => event.reason)).toContain('RoleLeft');
+  });
+
+  it.each([
+    ['Disable', /NOLOGIN/, 'RoleLeft'],
+    ['Retain', /released by iamdb-operator/, 'Retained'],
+  ] as const)('ends by deletionPolicy %s in SQL too', async (deletionPolicy, told, event) => {
+    const world = await settled('SQL', aUser({ spec: { deletionPolicy } }));
+    world.put(deleted(world.stored()));
+    await pass(world);
+    expect(script(world)).toMatch(told);
+    expect(script(world)).not.toContain('DROP ROLE');
+    expect(world.events.map((one) => one.event.reason)).toEqual(expect.arrayContaining([event]));
+  });
+
+  it('needs neither ConfigMap nor database to end: a namespace that goes takes the one along', async () => {
+    const world = await settled('SQL');
+    world.configMaps.kept.delete('payments/checkout-sql');
+    const target = new Failure('unavailable', 'DatabaseStopped', 'Stopped.');
+    world.known.set('orders', { target, admin: 'NotUsed', server: undefined });
+    world.put(deleted(world.stored()));
+    await pass(world);
+    expect(world.user('payments/checkout')).toBeUndefined();
+    expect(map(world)).toBeUndefined();
+  });
+
+  it('ends with None by whoever keeps it', async () => {
+    const world = await settled('None');
+    world.put(deleted(world.stored()));
+    await pass(world);
+    expect(world.user('payments/checkout')).toBeUndefined();
+    expect(world.events.find(({ event }) => event.reason === 'RoleLeft')?.event.message).toContain(
+      'somebody else to end',
+    );
+  });
+
+  it('whose time is over is told as SQL, and comes back as it was when that is extended', async () => {
+    const world = await settled('SQL');
+    const lasting = world.stored();
+    world.put({ ...lasting, spec: { ...lasting.spec, expirationTime: '2020-01-01T00:00:00Z' } });
+    await pass(world);
+    expect(condition(world, 'Ready')).toBe('False Expired');
+    expect(find(world, 'Ready')?.message).toContain('checkout-sql');
+    expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+    expect(script(world)).toContain('NOLOGIN');
+    expect(script(world)).not.toContain('DROP ROLE');
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    world.put({ ...world.stored(), spec: lasting.spec });
+    await pass(world);
+    expect(script(world)).toContain('CREATE ROLE');
+    expect(condition(world, 'Ready')).toBe('True Ready');
+  });
+});
+
+describe('a change of who keeps the role', () => {
+  it('to Managed takes the script away only once the operator has the role', async () => {
+    const world = await settled('SQL');
+    deliver(world, 'Managed');
+    world.roles.broken.apply = new Failure('denied', 'MissingCreateRole', 'No.');
+    await pass(world);
+    expect(script(world)).toContain('CREATE ROLE');
+    delete world.roles.broken.apply;
+    await pass(world);
+    expect(condition(world, 'RoleReady')).toBe('True AsDeclared');
+    expect(map(world)).toBeUndefined();
+  });
+
+  it('from Managed leaves the role as it is', async () => {
+    const world = await settled('Managed');
+    expect(world.roles.has('payments_checkout')).toBe(true);
+    world.calls.length = 0;
+    deliver(world, 'SQL');
+    await pass(world);
+    expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+    expect(world.calls.filter((call) => / role /.test(call))).toEqual([]);
+    expect(world.roles.has('payments_checkout')).toBe(true);
+  });
+
+  it('is told in plan mode: the script would go', async () => {
+    const world = await settled('SQL');
+    deliver(world, 'Managed');
+    const user = world.stored();
+    world.put({ ...user, spec: { ...user.spec, mode: 'Plan' } });
+    await pass(world);
+    expect(world.stored().status?.plan).toContain('ConfigMap payments/checkout-sql: delete');
+  });
+});

@@ -1,0 +1,99 @@
+// What becomes of a role as a script that somebody else reviews and runs, who may find the role there or not.
+import type { Failure } from '../../reconcile/kernel/failure.ts';
+import { sqlOf } from './describe.ts';
+import { markOf } from './mark.ts';
+import { planRole, stepsOf } from './plan.ts';
+import { dollarQuoted } from './quote.ts';
+import type { AbsentRole, DesiredRole, ExistingRole, ObservedRole, RoleChange } from './role.ts';
+import { bodyOfEnding } from './script-ending.ts';
+import { bodyOfPresent } from './script-present.ts';
+import { begin, lock } from './sql.ts';
+
+/** Nothing of the server is known: the planner is told what takes it through all that may have to be done, and the script asks. */
+export function scriptFor(desired: DesiredRole): { readonly script: string } | { readonly refused: Failure } {
+  const plan = planRole(desired, unseen(desired));
+  if ('refused' in plan) return plan;
+  const transactions =
+    desired.ensure === 'present'
+      ? [bodyOfPresent(desired, plan)]
+      : stepsOf(plan).flatMap((step) => step.map((change) => bodyOfEnding(desired, change)));
+  const locks = [lock('role', desired.username), ...locksOn(plan)].map(({ sql }) => `${sql};`);
+  const blocks = transactions.map((body) =>
+    body.startsWith('--')
+      ? body
+      : [
+          `${begin};`,
+          'SET LOCAL search_path = pg_catalog;',
+          ...locks,
+          `DO LANGUAGE plpgsql ${dollarQuoted(`\n${body}\n`)};`,
+          'COMMIT;',
+        ].join('\n'),
+  );
+  return { script: `${[headOf(desired, plan), ...blocks].join('\n\n')}\n` };
+}
+
+const locksOn = (plan: readonly RoleChange[]) =>
+  plan
+    .flatMap((change) => (change.do === 'grant connect' ? [change.database] : []))
+    .toSorted()
+    .map((database) => lock('database', database));
+
+function headOf(desired: DesiredRole, plan: readonly RoleChange[]): string {
+  const { namespace, name } = desired.owner;
+  const what = {
+    present: 'asks for a database role. On a server without that role this does:',
+    absent: 'was deleted. What ends its access:',
+    disabled: 'may not be used any more. What ends its access and keeps the role:',
+    empty: 'is left alone until a switch. What ends its sessions:',
+    released: 'was deleted, and its access is to outlive it. What says so on the role:',
+  }[desired.ensure];
+  const rights = 'a role with CREATEROLE that may grant (with ADMIN OPTION) what is granted here';
+  return [
+    `IamDatabaseUser ${namespace}/${name} ${what}`,
+    ...plan
+      .flatMap((change) => (change.do === 'mark' ? [] : sqlOf(change, desired.username)))
+      .map((sql) => `  ${oneLine(sql)};`),
+    `Run all of it in database "postgres" of the writer, as ${rights}.`,
+    'It may be run again, and each transaction changes nothing where one of its checks fails.',
+  ]
+    .map((line) => `-- ${line}`)
+    .join('\n');
+}
+
+const oneLine = (sql: string) => sql.replaceAll(/[\r\n]+/g, ' ');
+
+const ordinary = { never: [], byNameOnly: [] };
+
+/** For a role that is wished: none is there, and nothing is in the way. For one that is to end: it is there with all there is. */
+function unseen(desired: DesiredRole): ObservedRole {
+  const server = { serverVersion: 0, admin: '', rdsIamExists: true };
+  if (desired.ensure !== 'present') return { ...server, role: inUse(desired), groups: [], databases: [] };
+  return {
+    ...server,
+    role: undefined,
+    groups: desired.memberOf.map((group) => ({ group, exists: true, power: ordinary })),
+    databases: desired.connectDatabases.map((database) => ({
+      database,
+      exists: true,
+      held: false,
+      throughGroups: [],
+    })),
+  };
+}
+
+const inUse = ({ owner, reassignTo }: AbsentRole): ExistingRole => ({
+  login: true,
+  connectionLimit: -1,
+  comment: undefined,
+  mark: markOf(owner, [], []),
+  powerful: false,
+  administrable: true,
+  memberships: [],
+  rdsIam: { ours: true, others: false, foreign: false, indirect: false },
+  connectGrants: [],
+  settings: {},
+  passwordLoginsThatReachIt: [],
+  sessions: 1,
+  ownsIn: reassignTo === undefined ? [] : ['each database'],
+  heldBy: undefined,
+});
