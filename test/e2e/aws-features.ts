@@ -14,6 +14,8 @@ export type Feature =
   | 'other accounts'
   /** With end-to-end IAM, and the roles of their own. */
   | 'proxies'
+  /** An endpoint under AWS's own names, over TLS. */
+  | 'names of AWS'
   | 'inline policies';
 
 type Implementation = 'moto';
@@ -27,8 +29,10 @@ export const needs = {
   accounts: ['other accounts'],
   'admin-change': [],
   'admin-rotation': [],
+  asleep: ['cluster changes'],
   'blue-green': ['cluster changes'],
   adoption: [],
+  'closed-network': ['names of AWS'],
   crash: ['limits and delays'],
   detached: [],
   drift: ['changes by tests'],
@@ -58,6 +62,7 @@ export const needs = {
   settings: [],
   sharing: [],
   spine: [],
+  'watch-namespaces': [],
   'wrong-resource-id': ['cluster changes'],
 } as const satisfies Readonly<Record<string, readonly Feature[]>>;
 
