@@ -68,8 +68,13 @@ describe('a password that is rotated', () => {
     await scene.lookAgain(bystander);
     await scene.lookAgain(database());
     await until('the refusal to be told', isRefusalLogged);
+    // Who is not Ready anyway is told what it waits for.
+    const second = userManifest('second');
+    await scene.apply(second);
+    await scene.untilCondition(second, 'RoleReady', 'Unknown', 'AdminPasswordChanging');
     await inSecret('second-password');
     await expectServed('second');
+    await scene.untilCondition(second, 'RoleReady', 'True', 'AsDeclared');
     const seen = await history();
     expect(seen.filter((line) => line.includes(': False'))).toEqual([]);
     expect(

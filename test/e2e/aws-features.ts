@@ -18,6 +18,8 @@ export type Feature =
   | 'proxies'
   /** Pod Identity associations. */
   | 'EKS'
+  /** An endpoint under AWS's own names, over TLS. */
+  | 'names of AWS'
   | 'inline policies';
 
 type Implementation = 'moto';
@@ -34,6 +36,7 @@ export const needs = {
   asleep: ['cluster changes'],
   'blue-green': ['cluster changes'],
   adoption: [],
+  'closed-network': ['names of AWS'],
   crash: ['limits and delays'],
   detached: [],
   drift: ['changes by tests'],
