@@ -49,12 +49,13 @@ function startByTools(environment: Environment, tools: string, progress: (text: 
   const up = join(tools, 'up');
   progress(`starting a cluster by ${up} (some minutes at the first time)`);
   // It prints what a shell has to export.
-  const script = 'exports=$("$1") && eval "$exports" && printf "%s\\n%s" "$KUBECONFIG" "$PATH"';
+  // `timeout` ends what it started as well, which would go on building otherwise.
+  const limit = 'limit=(); type -P timeout >/dev/null && limit=(timeout --kill-after=10 20m)';
+  const script = `${limit}; exports=$("\${limit[@]}" "$1") && eval "$exports" && printf "%s\\n%s" "$KUBECONFIG" "$PATH"`;
   const done = spawnSync('bash', ['-c', script, 'bash', up], {
     env: environment,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 20 * minute,
   });
   const [kubeconfig = '', path = ''] = done.stdout.split('\n');
   if (done.status !== 0 || kubeconfig === '') {
