@@ -38,7 +38,7 @@ import { eventsAbout } from './events-about.ts';
 import { observe } from './observe.ts';
 import { kubeSystemUID, untilAlone, untilCrdsFit } from './preflight.ts';
 import { objectWrites } from './object-writes.ts';
-import { createPodIdentities, noPodIdentities } from './pod-identities.ts';
+import { createPodIdentities } from './pod-identities.ts';
 import { servers } from './servers.ts';
 import { createSweeper } from './sweeper.ts';
 import { trustCopy } from './trust-copy.ts';
@@ -158,14 +158,11 @@ export async function startOperator(options: {
     onConnections: (open) => metrics.set('iamdb_connections_open', { to: 'postgresql' }, open),
   });
 
-  const podIdentities =
-    aws.podIdentities === undefined
-      ? noPodIdentities
-      : createPodIdentities({
-          port: aws.podIdentities,
-          onChange: (account, was) => wake.associationChanged(account, was?.roleARN),
-          note: (failure) => log.failure(failure),
-        });
+  const podIdentities = createPodIdentities({
+    port: aws.podIdentities,
+    onChange: (account, was) => wake.associationChanged(account, was?.roleARN),
+    note: (failure) => log.failure(failure),
+  });
   const world = createWorld({
     config,
     podIdentities,

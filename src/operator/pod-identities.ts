@@ -19,12 +19,14 @@ export const noPodIdentities: PodIdentities = {
 };
 
 export function createPodIdentities(options: {
-  readonly port: PodIdentityPort;
+  /** Undefined where Pod Identity is not used. */
+  readonly port: PodIdentityPort | undefined;
   /** Told of each ServiceAccount whose association is another than the one that was known. */
   readonly onChange: (account: string, was: PodIdentity | undefined) => void;
   readonly note: (failure: Failure) => void;
 }): PodIdentities {
   const { port, onChange, note } = options;
+  if (port === undefined) return noPodIdentities;
   let listed: ReadonlyMap<string, string> | undefined;
   let whyNotListed = notLookedAt;
   const described = new Map<string, PodIdentity>();
