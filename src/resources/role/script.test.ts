@@ -49,7 +49,7 @@ describe('the script of a role', () => {
     ['a reserved name', { username: 'pg_checkout' }],
     ['the name of an admin', { reservedUsernames: ['checkout'] }],
   ])('is refused for %s', (_, change) => {
-    expect(scriptFor({ ...present, ...change })).toMatchObject({ refused: { reason: 'NameReserved' } });
+    expect(scriptFor({ ...present, ...change })).toMatchObject({ refused: { reason: 'UsernameNotAllowed' } });
   });
 
   it('is refused where it would be its own group', () => {
