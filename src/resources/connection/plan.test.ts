@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { converge } from '../../reconcile/kernel/converge.ts';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../../reconcile/kernel/config-map.ts';
-import { type DesiredConnection, planConnection } from './plan.ts';
+import { type DesiredConnection, describeConnection, planConnection } from './plan.ts';
 import { connectionResource } from './resource.ts';
 
 const identity = {
@@ -78,6 +78,13 @@ describe('the connection ConfigMap', () => {
     ['its owner was removed', ownerless],
     ['it was given a second owner', { ...kept, ownerReferences: [owner, { ...owner, name: 'x', uid: 'y' }] }],
     ['its owner no longer controls it', { ...kept, ownerReferences: [{ ...owner, controller: false }] }],
+    ['its owner was renamed', { ...kept, ownerReferences: [{ ...owner, name: 'x' }] }],
+    [
+      'its owner has another version',
+      { ...kept, ownerReferences: [{ ...owner, apiVersion: 'iamdb.dev/v1' }] },
+    ],
+    ['its owner is of another kind', { ...kept, ownerReferences: [{ ...owner, kind: 'Deployment' }] }],
+    ['its owner was recreated', { ...kept, ownerReferences: [{ ...owner, uid: 'uid-0' }] }],
     ['its annotation was removed', { ...kept, annotations: {} }],
     ['it belongs to a deleted object of the same name', ofPredecessor],
   ];
@@ -109,6 +116,81 @@ describe('the connection ConfigMap', () => {
     expect(planConnection(present, { configMap: forged })).toMatchObject({
       refused: { reason: 'ConfigMapClaimed' },
     });
+  });
+
+  const refusalOf = (desired: DesiredConnection, configMap: KeptConfigMap) => {
+    const plan = planConnection(desired, { configMap });
+    return 'refused' in plan ? plan.refused.message : 'not refused';
+  };
+
+  it('that is in the way is told with what to do about it', () => {
+    expect(refusalOf(present, { ...kept, labels: {} })).toBe(
+      'The ConfigMap payments/checkout-connection is not a connection of this operator. Set spec.connection.configMapName to another name, or delete that ConfigMap if nobody needs it.',
+    );
+    for (const kind of ['policy', 'sql'] as const) {
+      expect(refusalOf({ ...present, kind }, kept)).toBe(
+        'The ConfigMap payments/checkout-connection is not what this operator keeps under that name. Delete it if nobody needs it.',
+      );
+    }
+    expect(refusalOf(present, ofAnother)).toBe(
+      'The ConfigMap payments/checkout-connection is already kept for the IamDatabaseUser refunds. Set spec.connection.configMapName to a name of its own.',
+    );
+    const stranger = { ...ofAnother, ownerReferences: [{ ...owner, kind: 'Deployment', uid: 'uid-9' }] };
+    const elsewhere = { ...ofAnother, ownerReferences: [{ ...owner, apiVersion: 'iamdb.development/v1' }] };
+    for (const configMap of [stranger, elsewhere]) {
+      expect(refusalOf(present, configMap)).toBe(
+        'The ConfigMap payments/checkout-connection is already kept for another IamDatabaseUser. Set spec.connection.configMapName to a name of its own.',
+      );
+    }
+  });
+
+  it('is known by its owner where its annotation is gone', () => {
+    expect(planConnection(absent, { configMap: { ...kept, annotations: {} } })).toEqual([
+      { do: 'remove', uid: 'cm-uid' },
+    ]);
+  });
+
+  it.each(['policy', 'sql'] as const)('is not the same as the ConfigMap of kind %s of that user', (kind) => {
+    const labels = { ...kept.labels, 'iamdb.dev/kind': kind };
+    const desired: DesiredConnection = { ...present, kind };
+    expect(planConnection(desired, { configMap: undefined })).toEqual([
+      { do: 'create', configMap: { ...wished, labels } },
+    ]);
+    expect(planConnection(desired, { configMap: { ...kept, labels } })).toEqual([]);
+    expect(planConnection(present, { configMap: { ...kept, labels } })).toMatchObject({
+      refused: { reason: 'ForeignConfigMap' },
+    });
+  });
+
+  it("that says it is released and has an owner still is nobody else's to take", () => {
+    const half = {
+      ...ofAnother,
+      annotations: { 'iamdb.dev/owner-uid': 'released' },
+    };
+    expect(planConnection(present, { configMap: half })).toMatchObject({
+      refused: { reason: 'ConfigMapClaimed' },
+    });
+  });
+
+  it('keeps the last data that it is let go with', () => {
+    const data = { 'released.sql': 'nothing to do' };
+    expect(planConnection({ ...identity, ensure: 'released', data }, { configMap: kept })).toMatchObject([
+      { do: 'replace', configMap: { data, labels: kept.labels } },
+    ]);
+  });
+
+  it('is shown in a plan with each of its entries, a script with each of its lines', () => {
+    const shown = 'ConfigMap payments/checkout-connection:';
+    expect(describeConnection({ do: 'remove', uid: 'cm-uid' }, identity)).toEqual([`${shown} delete`]);
+    expect(describeConnection({ do: 'create', configMap: wished }, identity)).toEqual([
+      `${shown} create`,
+      `${shown} PGHOST=db`,
+      `${shown} PGPORT=5432`,
+    ]);
+    const configMap = { ...wished, data: { 'role.sql': 'BEGIN;\nCOMMIT;' } };
+    expect(
+      describeConnection({ do: 'replace', configMap, resourceVersion: '7' }, { ...identity, kind: 'sql' }),
+    ).toEqual([`${shown} replace`, `${shown} role.sql: BEGIN;`, `${shown} role.sql: COMMIT;`]);
   });
 
   it('that outlives its user has no owner whose end would take it along, and may be taken by the next', () => {

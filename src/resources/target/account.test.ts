@@ -11,3 +11,11 @@ it.each<[string, string | undefined, boolean]>([
   const failure = checkAccount(target, arn === undefined ? undefined : { arn });
   expect(failure?.reason).toBe(isRight ? undefined : 'TargetMissing');
 });
+
+it('tells both accounts, and where to name a role', () => {
+  expect(checkAccount(target, { arn: 'arn:aws-cn:iam::111122223333:role/iamdb' })).toMatchObject({
+    kind: 'invalid',
+    message:
+      'The database is in account 444455556666 of partition aws, and spec.assumeRole names a role in account 111122223333 of partition aws-cn: name a role in the account of the database.',
+  });
+});

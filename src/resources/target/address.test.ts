@@ -53,4 +53,10 @@ describe('an address to dial', () => {
   it('is not repeated in the message', () => {
     expect(checkAddress('169.254.169.254', { allowLocal: false })?.message).not.toContain('169.254');
   });
+
+  it('that is refused is told with what to do instead', () => {
+    expect(checkAddress('localhost', { allowLocal: false })?.message).toBe(
+      "The address to dial is loopback, link-local or a metadata service; name the database's own host.",
+    );
+  });
 });

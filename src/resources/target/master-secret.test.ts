@@ -86,6 +86,31 @@ describe('the secret that RDS keeps', () => {
   });
 });
 
+describe('the secret that cannot be had', () => {
+  const messageOf = (target: Target, masterSecret?: MasterSecretFacts) => {
+    const found = judge(target, masterSecret);
+    return found instanceof Failure ? found.message : 'it can';
+  };
+
+  it('is told with what to do', () => {
+    expect(messageOf(explicit)).toBe(
+      'admin.authentication ManagedSecret needs a target that RDS is asked about: spec.target.type Cluster or Instance. Use IAM or Secret.',
+    );
+    expect(messageOf(instance, { status: 'creating' })).toBe(
+      'RDS is creating the master secret of instance orders in eu-central-1; the operator looks again by itself.',
+    );
+    for (const [target, kind] of [
+      [cluster, 'cluster'],
+      [instance, 'instance'],
+    ] as const) {
+      expect(messageOf(target)).toBe(
+        `RDS does not keep the master password of ${kind} orders in eu-central-1 in Secrets Manager. aws rds modify-db-${kind} --db-${kind}-identifier orders --region eu-central-1 --manage-master-user-password --apply-immediately; or use authentication IAM or Secret.`,
+      );
+    }
+    expect(judgeMasterSecret(cluster, undefined)).toMatchObject({ kind: 'missing' });
+  });
+});
+
 describe('its text', () => {
   const secret = { arn, region: 'eu-central-1', impaired: false };
   const read = (text: string) => passwordIn(new Secret(text), secret, 'postgres');
@@ -114,5 +139,14 @@ describe('its text', () => {
     expect(
       `${String(refusal)} ${String((refusal as Error).cause)} ${(refusal as Error).stack}`,
     ).not.toContain('canary-text');
+  });
+
+  it('that is of no use is told by the ARN of the secret', () => {
+    expect(() => read('{}')).toThrow(
+      `The master secret ${arn} holds no password in the form that RDS gives it.`,
+    );
+    expect(() => read('{"username":"other","password":"p"}')).toThrow(
+      `The master secret ${arn} is that of another user than spec.admin.username, "postgres": with ManagedSecret the admin is the master user (MasterUsername in aws rds describe-db-clusters or describe-db-instances).`,
+    );
   });
 });

@@ -40,4 +40,19 @@ describe('a target', () => {
       isRight ? undefined : 'PartitionNotSupported',
     );
   });
+
+  it('says what is wrong with its region or its name', () => {
+    expect(checkPartition(aTarget({ region: 'cn-north-1' }), 'Cluster')).toMatchObject({
+      kind: 'invalid',
+      message:
+        'Region cn-north-1 is in no partition that the operator knows (aws, aws-cn, aws-us-gov), or not in the one that was told. With type Explicit leave spec.target.explicit.partition out: it follows from the region.',
+    });
+    expect(checkPartition(aTarget({ readerEndpoint: 'a.example.com' }), 'Cluster')).toMatchObject({
+      kind: 'invalid',
+      message:
+        'AWS names an endpoint of the database that does not end in .amazonaws.com, as those of partition aws do.',
+    });
+    const cnTarget = aTarget({ partition: 'aws-cn', region: 'cn-north-1' });
+    expect(checkPartition(cnTarget, 'Cluster')?.message).toContain('in .amazonaws.com.cn,');
+  });
 });

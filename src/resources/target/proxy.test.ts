@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ServerName } from './blue-green.ts';
 import { judgeProxy, type ProxyFacts, type ProxyTargetFacts } from './proxy.ts';
 
 const server = { kind: 'Cluster', identifier: 'orders-prod', region: 'eu-west-1' } as const;
@@ -88,5 +89,55 @@ describe('an RDS Proxy', () => {
     expect(
       judgeProxy('orders-proxy', good, targets, { ...server, kind: 'Instance' }).failure,
     ).toBeUndefined();
+  });
+
+  const told = (
+    facts: ProxyFacts | undefined,
+    targets: readonly ProxyTargetFacts[],
+    of: ServerName = server,
+  ) => {
+    const { failure } = judgeProxy('orders-proxy', facts, targets, of);
+    return [failure?.kind, failure?.message];
+  };
+  const command = (verb: string) => `aws rds ${verb} --db-proxy-name orders-proxy --region eu-west-1`;
+
+  it('that cannot be used is told with the command that shows or mends it', () => {
+    expect(told(undefined, inFront)).toEqual([
+      'missing',
+      `AWS knows no RDS Proxy orders-proxy in eu-west-1. Check spec.target.proxies: ${command('describe-db-proxies')}`,
+    ]);
+    expect(told({ ...good, status: 'suspended' }, inFront)).toEqual([
+      'unavailable',
+      `RDS Proxy orders-proxy in eu-west-1 cannot be used now: it is being created or deleted, is suspended, or lacks network or capacity. See: ${command('describe-db-proxies')}`,
+    ]);
+    expect(told({ ...good, endToEndIAM: false }, inFront)).toEqual([
+      'invalid',
+      `RDS Proxy orders-proxy in eu-west-1 logs in to the database with passwords from Secrets Manager, and rds_iam ends the password logins of a user: nobody declared here could get through it. Use end-to-end IAM: ${command('modify-db-proxy')} --default-auth-scheme IAM_AUTH`,
+    ]);
+  });
+
+  it.each([
+    ['Cluster', '--db-cluster-identifiers'],
+    ['Instance', '--db-instance-identifiers'],
+  ] as const)('that stands elsewhere is told with how to register a %s', (kind, flag) => {
+    expect(told(good, [{ kind }], { ...server, kind })).toEqual([
+      'conflict',
+      `RDS Proxy orders-proxy in eu-west-1 does not stand in front of ${server.identifier}. Take it out of spec.target.proxies, or register the database: ${command('register-db-proxy-targets')} ${flag} ${server.identifier}`,
+    ]);
+  });
+
+  it.each([
+    ['no ARN', 'arn'],
+    ['no role', 'roleARN'],
+    ['no endpoint', 'endpoint'],
+  ] as const)('of which AWS tells %s is not used', (_, name) => {
+    const { [name]: _left, ...facts } = good;
+    expect(judged(facts)).toMatchObject({ failure: { reason: 'ProxyNotReady' } });
+    expect(judged(facts).proxy).toBeUndefined();
+  });
+
+  it('of which AWS tells no status may be used', () => {
+    const { status: _status, ...facts } = good;
+    expect(judged(facts).failure).toBeUndefined();
   });
 });

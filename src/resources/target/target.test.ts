@@ -240,4 +240,99 @@ describe('a target that does not fit', () => {
     const old = { ...off, engineVersion: '10.1', status: 'stopped' };
     expect(judgeTarget(cluster, old)).toMatchObject({ reason: 'EngineNotSupported' });
   });
+
+  const messageOf = (target: Target, facts: ServerFacts | undefined) => {
+    const judged = judgeTarget(target, facts);
+    return judged instanceof Failure ? judged.message : 'it fits';
+  };
+  const orders = 'cluster orders-prod in ap-northeast-2';
+
+  it.each([
+    ['creating', 'it is being created'],
+    ['deleting', 'it is being deleted'],
+    ['starting', 'it is starting'],
+    ['failed', 'its status is failed'],
+    ['restore-error', 'its status is restore-error'],
+    ['cloning-failed', 'its status is cloning-failed'],
+    ['migration-failed', 'its status is migration-failed'],
+    ['incompatible-network', 'its status is incompatible-network'],
+    ['incompatible-restore', 'its status is incompatible-restore'],
+    ['incompatible-create', 'its status is incompatible-create'],
+    ['inaccessible-encryption-credentials', 'its encryption key cannot be reached'],
+    ['inaccessible-encryption-credentials-recoverable', 'its encryption key cannot be reached'],
+  ])('cannot be used while its status is %s', (status, because) => {
+    expect(messageOf(cluster, { ...aurora, status })).toBe(`The ${orders} cannot be used yet: ${because}.`);
+  });
+
+  it('is told in full, with what to do', () => {
+    const command = (verb: string, kind: string) =>
+      `aws rds ${verb} --db-${kind}-identifier orders-prod --region ap-northeast-2`;
+    const on = '--enable-iam-database-authentication --apply-immediately';
+    expect(messageOf(cluster, undefined)).toBe(
+      `AWS knows no ${orders}. Check identifier, region and account: ${command('describe-db-clusters', 'cluster')}`,
+    );
+    expect(messageOf(instance, undefined)).toBe(
+      `AWS knows no instance orders-prod in ap-northeast-2. Check identifier, region and account: ${command('describe-db-instances', 'instance')}`,
+    );
+    expect(messageOf({ type: 'Instance' }, undefined)).toBe(
+      'spec.target.type is Instance, but the field that goes with it is not filled.',
+    );
+    expect(messageOf({ type: 'Explicit' }, undefined)).toBe(
+      'spec.target.type is Explicit, but the field that goes with it is not filled.',
+    );
+    expect(messageOf(cluster, off)).toBe(
+      `IAM database authentication is off on the ${orders}. Turn it on: ${command('modify-db-cluster', 'cluster')} ${on}`,
+    );
+    expect(messageOf(cluster, { ...off, pendingIamAuthentication: true })).toBe(
+      `IAM database authentication is still off on the ${orders}; the change that turns it on is pending. To have it now: ${command('modify-db-cluster', 'cluster')} ${on}`,
+    );
+    expect(messageOf(cluster, { ...off, pendingIamAuthentication: false })).toContain('is off on the');
+    expect(messageOf(cluster, { ...aurora, status: 'stopped' })).toBe(
+      `The ${orders} is stopped. Start it; the operator goes on by itself.`,
+    );
+    expect(messageOf(cluster, { ...aurora, engine: 'aurora-mysql' })).toBe(
+      `The ${orders} does not run PostgreSQL: only Aurora PostgreSQL and RDS for PostgreSQL are supported.`,
+    );
+    expect(messageOf(cluster, { ...aurora, engineVersion: '10.14' })).toBe(
+      `The ${orders} runs PostgreSQL 10, which has no IAM authentication: upgrade it to 11 or newer.`,
+    );
+    expect(messageOf(cluster, without(aurora, 'engineVersion'))).toBe(
+      `The ${orders} cannot be used yet: AWS does not tell its engine version yet.`,
+    );
+    expect(messageOf(instance, { ...postgres, clusterIdentifier: 'orders' })).toBe(
+      'The instance orders-prod in ap-northeast-2 is a member of a cluster, which alone decides who may log in: use spec.target.type Cluster with the identifier of that cluster (DBClusterIdentifier in aws rds describe-db-instances).',
+    );
+  });
+
+  it.each(['prx-DEF', 'xdb-ABC', 'db-', 'db-AB*', 'db-AB/C'])(
+    'has something else than a server first among its ids: %s',
+    (id) => {
+      const target: Target = { type: 'Explicit', explicit: { ...explicit, resourceIDs: [id] } };
+      expect(messageOf(target, undefined)).toBe(
+        'The first of spec.target.explicit.resourceIDs has to be the server itself: cluster-… or db-…, not a proxy.',
+      );
+    },
+  );
+
+  it.each(['xcluster-ABC', 'cluster-', 'cluster-A*', 'prx-ABC'])(
+    'has an id that is none, which would become a part of policies: %s',
+    (resourceID) => {
+      expect(messageOf(cluster, { ...aurora, resourceID })).toBe(
+        `The ${orders} cannot be used yet: AWS does not tell its resource id.`,
+      );
+    },
+  );
+
+  it.each([
+    'xarn:aws:rds:eu-west-1:111122223333:cluster:x',
+    'arn:aws:rds:eu-west-1:111122223333:snapshot:x',
+    'arn:AWS:rds:eu-west-1:111122223333:cluster:x',
+    'arn:aws:rds:EU:111122223333:cluster:x',
+    'arn:aws:rds:eu-west-1:11112222333:cluster:x',
+    'arn:aws:rds::111122223333:cluster:x',
+  ])('has an ARN of another form: %s', (arn) => {
+    expect(messageOf(cluster, { ...aurora, arn })).toBe(
+      `The ${orders} cannot be used yet: AWS does not tell its ARN.`,
+    );
+  });
 });

@@ -5,7 +5,9 @@ import { converge } from '../../reconcile/kernel/converge.ts';
 import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../../reconcile/kernel/config-map.ts';
 import {
   type DesiredTrustBundle,
+  describeTrustBundle,
   planTrustBundle,
+  retainedAnnotation,
   rootsAnnotation,
   type TrustBundleChange,
   type TrustContribution,
@@ -297,6 +299,93 @@ describe('a region whose bundle is not at hand', () => {
     expect(planTrustBundle(desired, { configMap: undefined }, now)).toMatchObject({
       refused: { reason: 'BundleInvalid' },
     });
+  });
+});
+
+describe('what is told of a trust bundle', () => {
+  const messageOf = (desired: DesiredTrustBundle, configMap: KeptConfigMap | undefined) => {
+    const plan = planTrustBundle(desired, { configMap }, now);
+    return 'refused' in plan ? plan.refused.message : 'not refused';
+  };
+
+  it('is what to do about a ConfigMap that is in the way', () => {
+    expect(messageOf(desire([asks(seoul)]), { ...standing(asks(seoul)), labels: {} })).toBe(
+      'The ConfigMap payments/rds-ca is not a trust bundle of this operator. Set spec.trustBundle.configMapName to another name, or delete that ConfigMap if nobody needs it.',
+    );
+  });
+
+  it('is every region whose roots are not at hand, and what to do about that', () => {
+    const desired = desire([asks(ireland), asks(seoul)], { bundles: new Map() });
+    expect(planTrustBundle(desired, { configMap: undefined }, now)).toMatchObject({
+      refused: { kind: 'unavailable' },
+    });
+    expect(messageOf(desired, undefined)).toBe(
+      'No certificate bundle of ap-northeast-2, eu-west-1 is at hand. Allow the operator to reach the trust store, or set --trust-store-url to a mirror.',
+    );
+  });
+
+  it('is which files it gets and whose roots leave it', () => {
+    const shown = 'ConfigMap payments/rds-ca:';
+    const desired = desire([asks(seoul)]);
+    const describeOnly = (configMap: KeptConfigMap | undefined, wished = desired) =>
+      describeTrustBundle(only(planTrustBundle(wished, { configMap }, now)), wished);
+    expect(describeOnly(undefined)).toEqual([`${shown} create with ca.crt, ap-northeast-2-bundle.pem`]);
+    expect(describeOnly(standing(asks(seoul)), desire([]))).toEqual([`${shown} delete`]);
+    const [first, ...dropped] = describeOnly(standing(asks(seoul), asks(ireland)));
+    expect(first).toBe(`${shown} replace with ca.crt, ap-northeast-2-bundle.pem`);
+    expect(dropped).toHaveLength(3);
+    for (const line of dropped) {
+      expect(line.startsWith(`${shown} drop Amazon RDS ${ireland} Root CA `)).toBe(true);
+    }
+  });
+});
+
+describe('a trust bundle that is left behind', () => {
+  it('is marked, and nothing else of it changes', () => {
+    const before = standing(asks(seoul));
+    const { uid: _uid, resourceVersion: _version, ownerReferences: _owners, ...asItIs } = before;
+    expect(planTrustBundle(desire([{ state: 'released' }]), { configMap: before }, now)).toEqual([
+      {
+        do: 'replace',
+        configMap: { ...asItIs, annotations: { ...before.annotations, [retainedAnnotation]: 'true' } },
+        resourceVersion: '7',
+        dropped: [],
+      },
+    ]);
+  });
+
+  it('stays so while another user is served from it', () => {
+    const both = desire([asks(seoul), { state: 'released' }]);
+    const marked = kept(written(planTrustBundle(both, { configMap: undefined }, now)));
+    expect(marked.annotations[retainedAnnotation]).toBe('true');
+    expect(planTrustBundle(desire([asks(seoul)]), { configMap: marked }, now)).toEqual([]);
+    const { [retainedAnnotation]: _mark, ...unmarked } = marked.annotations;
+    expect(planTrustBundle(both, { configMap: { ...marked, annotations: unmarked } }, now)).toMatchObject([
+      { do: 'replace', configMap: { annotations: marked.annotations } },
+    ]);
+    expect(standing(asks(seoul)).annotations).not.toHaveProperty(retainedAnnotation);
+  });
+
+  it("is not made for it where there is none, nor is a stranger's touched", () => {
+    const released = desire([{ state: 'released' }]);
+    expect(planTrustBundle(released, { configMap: undefined }, now)).toEqual([]);
+    const theirs = { ...standing(asks(seoul)), labels: {} };
+    expect(planTrustBundle(released, { configMap: theirs }, now)).toEqual([]);
+  });
+});
+
+describe('a key that only looks like one of ours', () => {
+  it.each([
+    'xeu-west-1-bundle.pem',
+    'eu-west-1-bundle.pem.bak',
+    'EU-WEST-1-bundle.pem',
+    'eu-west-bundle.pem',
+  ])('is not kept: %s', (key) => {
+    const good = standing(asks(seoul));
+    const configMap = { ...good, data: { ...good.data, [key]: bundleOf(ireland) } };
+    const plan = planTrustBundle(desire([asks(seoul), unknown]), { configMap }, now);
+    expect(written(plan).data).toEqual(good.data);
+    expect(plan).toMatchObject([{ dropped: [] }]);
   });
 });
 

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
   type DesiredInline,
+  describeInline,
+  type InlineChange,
+  inlineNotEnabled,
   inlineDocument,
   inlineHolds,
   inlineLimit,
@@ -93,5 +96,58 @@ describe('the inline policy of a role', () => {
     expect(planned).toMatchObject([{ do: 'put', arns: [arnOf('b')], released: [arnOf('a')], removed: [] }]);
     expect(onlyReleasingInline(planned, observed)).toEqual(planned);
     expect(onlyReleasingInline(planInline(wish([present('c')]), nothing), nothing)).toEqual([]);
+  });
+});
+
+describe('what is told of the inline policy of a role', () => {
+  const desired = wish([]);
+  const name = `iamdb-${desired.operatorID}`;
+  const roleName = desired.roleARN.slice(desired.roleARN.lastIndexOf('/') + 1);
+  const put = { do: 'put', arns: [], released: [], added: [], removed: [] } as const;
+
+  it.each<[InlineChange, readonly string[]]>([
+    [{ do: 'remove' }, ['delete']],
+    [put, ['write the document anew']],
+    [{ ...put, added: [arnOf('a')] }, [`allow rds-db:connect on ${arnOf('a')}`]],
+    [{ ...put, removed: [arnOf('b')] }, [`no longer allow rds-db:connect on ${arnOf('b')}`]],
+    [
+      { ...put, added: [arnOf('a')], removed: [arnOf('b')] },
+      [`allow rds-db:connect on ${arnOf('a')}`, `no longer allow rds-db:connect on ${arnOf('b')}`],
+    ],
+  ])('is a line for each thing that is done: %o', (change, lines) => {
+    expect(describeInline(change, desired)).toEqual(
+      lines.map((line) => `IAM: inline policy ${name} of ${roleName}: ${line}`),
+    );
+  });
+
+  it('is why there is no room, and what to do', () => {
+    const users = Array.from({ length: 200 }, (_, i) => present(`user_${String(i).padStart(6, '0')}`));
+    const [first] = planInline(wish(users), nothing) as readonly { readonly arns: readonly string[] }[];
+    const full = { ...readInline(inlineDocument({ arns: first?.arns ?? [], released: [] }, 'all')), role };
+    expect(planInline(wish(users), full)).toMatchObject({
+      refused: {
+        kind: 'invalid',
+        reason: 'QuotaExceeded',
+        message: `The inline policy of ${roleName} has no room for another user: IAM admits 10,240 characters of inline policies on a role. Use spec.policy.delivery Managed, or spread users over more roles.`,
+      },
+    });
+  });
+
+  it('is that another cluster has the same id', () => {
+    expect(planInline(wish([present('b')]), holding(['a'], { scope: '0' }))).toMatchObject({
+      refused: {
+        kind: 'conflict',
+        reason: 'ForeignPolicy',
+        message: `The inline policy ${name} of ${roleName} holds users of another cluster with the same operator id. Give each cluster an operator id of its own, or delete that policy.`,
+      },
+    });
+  });
+
+  it('is how to have it where it is not switched on', () => {
+    expect([inlineNotEnabled.kind, inlineNotEnabled.reason, inlineNotEnabled.message]).toEqual([
+      'invalid',
+      'InlineNotEnabled',
+      'The IamDatabase asks for inline policies, which this operator is not set up to keep. Use spec.policy.delivery Managed, or ask the platform team for --inline-policies.',
+    ]);
   });
 });
