@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findBinaries } from '../test/bed/binaries.ts';
+import { findPromtool } from '../test/chart/find-promtool.ts';
 
 interface Report {
   readonly numPassedTests: number;
@@ -11,19 +13,20 @@ interface Report {
   readonly numFailedTestSuites: number;
 }
 
+const wanted = process.argv.slice(2);
+// What takes minutes to build is built before the first test has a time limit, one after the other, in sight of who waits.
+// What cannot be had is said here, and by the tests that need it.
+if (wanted.length === 0) {
+  const progress = (text: string) => console.error(text);
+  await findBinaries({ progress }).catch((error: unknown) => progress(String(error)));
+  await findPromtool(progress);
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'iamdb-test-'));
 const json = join(folder, 'report.json');
 const child = spawn(
   'vitest',
-  [
-    'run',
-    '--reporter',
-    'default',
-    '--reporter',
-    'json',
-    `--outputFile.json=${json}`,
-    ...process.argv.slice(2),
-  ],
+  ['run', '--reporter', 'default', '--reporter', 'json', `--outputFile.json=${json}`, ...wanted],
   { stdio: 'inherit' },
 );
 process.on('SIGINT', () => {}); // vitest gets it from the terminal and ends its servers itself

@@ -10,6 +10,8 @@ const named = {
   },
 } as const;
 
+const immutable = 'target is immutable but for proxies: create another IamDatabase for another database';
+
 export const target = {
   description: 'Which database this is. Immutable, but for proxies.',
   type: 'object',
@@ -27,6 +29,13 @@ export const target = {
       description: 'Everything that the RDS API would have told, with type Explicit.',
       type: 'object',
       required: ['host', 'region', 'accountID', 'resourceIDs'],
+      'x-kubernetes-validations': [
+        {
+          // All but partition: it follows from the region, and older objects carry a default that may be wrong.
+          rule: 'self.host == oldSelf.host && self.port == oldSelf.port && self.region == oldSelf.region && self.accountID == oldSelf.accountID && self.resourceIDs == oldSelf.resourceIDs',
+          message: immutable,
+        },
+      ],
       properties: {
         host: { ...dnsName, description: 'Endpoint name, as in the certificate.' },
         port: { ...port, default: 5432, description: 'Port.' },
@@ -71,8 +80,8 @@ export const target = {
   },
   'x-kubernetes-validations': [
     {
-      rule: 'self.type == oldSelf.type && (!has(self.cluster) || self.cluster == oldSelf.cluster) && (!has(self.instance) || self.instance == oldSelf.instance) && (!has(self.explicit) || self.explicit == oldSelf.explicit)',
-      message: 'target is immutable but for proxies: create another IamDatabase for another database',
+      rule: 'self.type == oldSelf.type && (!has(self.cluster) || self.cluster == oldSelf.cluster) && (!has(self.instance) || self.instance == oldSelf.instance)',
+      message: immutable,
     },
     {
       rule: "!has(self.proxies) || size(self.proxies) == 0 || self.type != 'Explicit'",

@@ -64,4 +64,20 @@ describe('the guard', () => {
     await expect(run('no-such-program', [], { guard })).rejects.toThrow(/no-such-program.*not found/);
     await guard.dismiss();
   });
+
+  it('ends a program that takes too long, with all that it started', async () => {
+    const guard = createGuard();
+    let started = 0;
+    const endless = run('/bin/sh', ['-c', 'sleep 300 & echo $! >&2; wait'], {
+      guard,
+      limitMs: 2_000,
+      onErrorLine: (line) => {
+        started = Number(line);
+      },
+    });
+    await expect(endless).rejects.toThrow('was ended after 2 s');
+    expect(started).toBeGreaterThan(0);
+    await expect.poll(() => alive(started), { timeout: 10_000 }).toBe(false);
+    await guard.dismiss();
+  }, 20_000);
 });

@@ -9,7 +9,7 @@ const ofHelm = new Set(['helm.sh/chart', 'app.kubernetes.io/managed-by', 'helm.s
 export async function renderBase(): Promise<string> {
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: releaseNamespace } };
   const manifests = [namespace, ...(await helm.render()).map(withoutHelm)];
-  const head = '# Rendered from the chart by node tools/render-base.ts; do not edit.\n';
+  const head = '# Rendered from the chart by node tools/render-gitops.ts; do not edit.\n';
   return head + manifests.map((manifest) => stringify(manifest, { lineWidth: 0 })).join('---\n');
 }
 

@@ -8,7 +8,9 @@ import { connect, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder } from '../bed/binaries.ts';
+import { createGuard } from '../bed/guard.ts';
 import { withLock } from '../bed/lock.ts';
+import { run as runGuarded } from '../bed/run.ts';
 import { root } from './pages.ts';
 
 const run = promisify(execFile);
@@ -95,17 +97,48 @@ async function cached(
   return folder;
 }
 
-/** Libraries that could not be fetched are a reason to skip; all else is a failure. */
-export const unreached = 'the libraries cannot be fetched here';
+/** What keeps an example from being built here that is no fault of the example. */
+export class Unfetched extends Error {}
 
-function notReached(error: unknown): never {
-  if (
-    /could not (transfer|resolve)|unknown host|dial tcp|no such host|i\/o timeout|proxyconnect/i.test(
-      String(error),
-    )
-  )
-    throw new Error(unreached, { cause: error });
-  throw error;
+/** A download may leave programs behind that hold on to its output: at its time limit all of them are ended. */
+async function build(command: string, args: readonly string[], cwd: string): Promise<void> {
+  const guard = createGuard();
+  try {
+    await runGuarded(command, args, { guard, cwd, env: goEnvironment(), limitMs: 500_000 });
+  } finally {
+    await guard.dismiss();
+  }
+}
+
+/** Whatever goes wrong while libraries are fetched, from a registry that is down to a time limit, is a reason to skip. */
+async function fetching(what: string, work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    throw new Unfetched(`${what} cannot be fetched here: ${String(error).slice(0, 300)}`, { cause: error });
+  });
+}
+
+/** Never another toolchain than the one that is here: fetching one is another way to hang. */
+const goEnvironment = () => ({ ...process.env, GOTOOLCHAIN: 'local' });
+
+/** Why Go cannot build the example: it is not here, or older than its go.mod asks for. */
+export async function whyNoGo(): Promise<string | undefined> {
+  const wanted = /^go (\S+)$/m.exec(await readFile(join(clientsFolder, 'go/go.mod'), 'utf8'))?.[1] ?? '';
+  const version = await run('go', ['env', 'GOVERSION'], { env: goEnvironment(), timeout: 60_000 }).then(
+    ({ stdout }) => stdout.trim(),
+    () => undefined,
+  );
+  if (version === undefined) return 'go is not to be had here';
+  return isOlder(version, wanted) ? `${version} is here, and the example needs ${wanted}` : undefined;
+}
+
+/** Of versions as Go writes them, like go1.25.3; what cannot be read, like a development version, is not. */
+export function isOlder(version: string, wanted: string): boolean {
+  const [, major = '', minor = ''] = /^(?:go)?(\d+)\.(\d+)/.exec(version) ?? [];
+  const [, wantedMajor = '', wantedMinor = ''] = /^(\d+)\.(\d+)/.exec(wanted) ?? [];
+  if (major === '') return false;
+  return (
+    Number(major) - Number(wantedMajor) < 0 || (major === wantedMajor && Number(minor) < Number(wantedMinor))
+  );
 }
 
 /** The Go example as a program. */
@@ -114,8 +147,8 @@ export async function buildGo(): Promise<string> {
   const files = ['main.go', 'go.mod', 'go.sum'].map((file) => join(source, file));
   const folder = await cached('client-go', files, async (place) => {
     await cp(source, place, { recursive: true });
-    await run('go', ['mod', 'download'], { cwd: place, timeout: 500_000 }).catch(notReached);
-    await run('go', ['build', '-o', 'client', '.'], { cwd: place, timeout: 500_000 });
+    await fetching('the modules of the Go example', build('go', ['mod', 'download'], place));
+    await build('go', ['build', '-o', 'client', '.'], place);
   });
   return join(folder, 'client');
 }
@@ -125,7 +158,10 @@ export async function fetchJars(): Promise<string> {
   const pom = join(clientsFolder, 'java/pom.xml');
   const folder = await cached('client-java', [pom], async (place) => {
     const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${join(place, 'lib')}`];
-    await run('mvn', ['-q', '-B', '-f', pom, ...goal], { timeout: 500_000 }).catch(notReached);
+    await fetching(
+      'the libraries of the Java example',
+      build('mvn', ['-q', '-B', '-f', pom, ...goal], place),
+    );
   });
   return join(folder, 'lib');
 }

@@ -487,6 +487,34 @@ describe('an IamDatabase', () => {
     expect(await objectionToChange(databases, 'kept', { allow: [rule()], suspend: true })).toBe('');
   });
 
+  it.each<[string, Json]>([
+    ['host', { host: 'other.example.com' }],
+    ['port', { port: 5433 }],
+    ['region', { region: 'eu-west-1' }],
+    ['account', { accountID: '444455556666' }],
+    ['resource ids', { resourceIDs: ['cluster-OTHER'] }],
+    ['resource ids without one more', { resourceIDs: ['cluster-ABC', 'cluster-OTHER'] }],
+    ['host beside a change of its partition', { host: 'other.example.com', partition: null }],
+  ])('keeps of an explicit target its %s', async (_field, change) => {
+    await kube.request({ method: 'DELETE', path: `${databases}/told` });
+    await create(databases, 'told', databaseSpec({ target: { type: 'Explicit', explicit: explicit() } }));
+    expect(await objectionToChange(databases, 'told', { target: { explicit: change } })).toContain(
+      'target is immutable but for proxies',
+    );
+  });
+
+  it('may drop the partition that was once filled in, or set it right', async () => {
+    // As it is stored where the schema had a default: in the regions of China too.
+    const told = explicit({ region: 'cn-north-1', partition: 'aws' });
+    await create(databases, 'filled', databaseSpec({ target: { type: 'Explicit', explicit: told } }));
+    for (const partition of ['aws-cn', null]) {
+      expect(await objectionToChange(databases, 'filled', { target: { explicit: { partition } } })).toBe('');
+    }
+    await create(databases, 'unfilled', databaseSpec({ target: { type: 'Explicit', explicit: explicit() } }));
+    const change = { target: { explicit: { partition: 'aws' } } };
+    expect(await objectionToChange(databases, 'unfilled', change)).toBe('');
+  });
+
   it('may give its admin another name where the one of before is told, and only that one', async () => {
     await create(databases, 'rotated', databaseSpec());
     const renamed = (rotatedFrom: string) => ({ admin: { username: 'iamdb_admin_2', rotatedFrom } });

@@ -88,6 +88,13 @@ describe('a cluster', () => {
     expect(provided(tools()).build?.({ context: '/project', tag: 'app:1' })).toBe(false);
   });
 
+  it('that started in part is ended, and counts as missing all the same', () => {
+    command('tools/up', 'exit 124');
+    command('tools/down', 'exit 1');
+    expect(missing(tools())).toContain('started no cluster (exit code 124)');
+    expect(calls()).toEqual(['tools/up', 'tools/down']);
+  });
+
   it('is made by kind where Docker runs, and deleted', () => {
     command('bin/kind', '');
     command('bin/docker', '');
@@ -140,6 +147,16 @@ describe('the command', () => {
     const { status, stdout } = run(tools());
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('0 passed, 1 failed');
     expect(status).toBe(1);
+    expect(calls().at(-1)).toBe('tools/down');
+  });
+
+  it('counts a cluster that cannot be started as skipped, loudly, and ends what came up of it', () => {
+    command('tools/up', 'exit 3');
+    command('tools/down', '');
+    const { status, stdout } = run(tools());
+    expect(stdout).toContain('SKIPPED: nothing was tested on a cluster');
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('0 passed, 0 failed, 1 skipped');
+    expect(status).toBe(0);
     expect(calls().at(-1)).toBe('tools/down');
   });
 });

@@ -59,6 +59,8 @@ function startByTools(environment: Environment, tools: string, progress: (text: 
   });
   const [kubeconfig = '', path = ''] = done.stdout.split('\n');
   if (done.status !== 0 || kubeconfig === '') {
+    // What came up before it failed, or before its time was up, runs on otherwise.
+    if (onPath('down', { PATH: tools })) end(environment, join(tools, 'down'), []);
     return { missing: `${up} started no cluster (${endOf(done)}); its own words are above` };
   }
   const started = { ...environment, KUBECONFIG: kubeconfig, PATH: path };
