@@ -21,7 +21,7 @@ import {
   conditionsOf,
   failed,
   good,
-  handledOf,
+  handledBy,
   type Link,
   sameStatus,
   suspendedConditions,
@@ -263,7 +263,7 @@ async function write(
     conditions: conditionsOf(links, metadata.generation, before?.conditions ?? [], time),
     ...(target instanceof Failure ? {} : factsOf(target)),
     ...(admin instanceof Failure || admin === 'NotUsed' ? {} : { serverVersion: admin.serverVersion }),
-    ...handledOf(metadata),
+    ...handledBy(links, database),
   };
   if (sameStatus(before, status)) return;
   await world.databaseWrites.report(database, status);
