@@ -191,7 +191,7 @@ export const userSchema = {
         resourceARNs: {
           description: 'What the policies allow rds-db:connect on.',
           type: 'array',
-          maxItems: 8,
+          maxItems: 16,
           'x-kubernetes-list-type': 'atomic',
           items: { type: 'string', maxLength: 2048 },
         },

@@ -3,7 +3,7 @@ import { irsaAnnotation } from '../api/names.ts';
 import type { KubeObject } from '../controller/object.ts';
 import type { StoreReader } from '../controller/store.ts';
 import type { AssociationView } from '../reconcile/principals.ts';
-import { noPodIdentities, type PodIdentities } from './pod-identities.ts';
+import type { PodIdentities } from './pod-identities.ts';
 
 export interface ServiceAccountObject extends KubeObject {
   readonly metadata: {
@@ -33,7 +33,7 @@ export const serviceAccountIndexes = {
 
 export const serviceAccountView = (
   serviceAccounts: Pick<StoreReader<ServiceAccountObject>, 'get'>,
-  podIdentities: Pick<PodIdentities, 'of' | 'associatedWith'> = noPodIdentities,
+  podIdentities: Pick<PodIdentities, 'of' | 'associatedWith'>,
 ): AssociationView => ({
   serviceAccount: (namespace, name) => {
     const key = `${namespace}/${name}`;

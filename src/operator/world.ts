@@ -67,11 +67,8 @@ export function createWorld(options: {
     databases: () => caches.databases.list(),
     stateOf: (database: string) => known.states.get(database),
   };
-  const usersOf = usersByRole(
-    caches.users,
-    caches.serviceAccounts,
-    serviceAccountView(caches.serviceAccounts),
-  );
+  const accountView = serviceAccountView(caches.serviceAccounts, podIdentities);
+  const usersOf = usersByRole(caches.users, caches.serviceAccounts, accountView);
   /** IAM as the database of an IAM role's users sees it. */
   const iamOf = (roleARN: string) => {
     const naming = new Set(usersOf(roleARN).naming.map(({ spec }) => spec.databaseRef.name));
@@ -104,7 +101,7 @@ export function createWorld(options: {
     usersNamed: (username: string) => caches.users.byIndex('username', username),
     usersOf: (database: string) => caches.users.byIndex('database', database),
     markOf: (server: string, username: string) => known.marks.get(`${server} ${username}`),
-    ...serviceAccountView(caches.serviceAccounts, podIdentities),
+    ...accountView,
     roots: aws.roots,
     publicRoots,
     settings: {

@@ -295,6 +295,22 @@ describe('a database that is deleted', () => {
     });
   });
 
+  it('is tried again as one that stays is, while users wait for what is wrong with it or for a switch', async () => {
+    const stays = await settled({ spec: { resync: { policy: 'Periodic', intervalSeconds: 3600 } } });
+    const goes = await leaving(begun(aUser()));
+    goes.put(deleted({ ...stays.storedDatabase(), metadata: goes.storedDatabase().metadata }));
+    for (const world of [stays, goes]) world.time = 0;
+    const both = async () => [(await pass(stays)).afterMs, (await pass(goes)).afterMs];
+    for (const world of [stays, goes]) world.resolved = aTarget({ isInBlueGreen: true });
+    expect(await both()).toEqual([60_000, 60_000]);
+    for (const world of [stays, goes]) {
+      world.resolved = aTarget();
+      world.broken.rehearse = new Failure('unavailable', 'DatabaseUnavailable', 'No answer.');
+    }
+    expect(await both()).toEqual([1_000, 1_000]);
+    expect(await both()).toEqual([2_000, 2_000]);
+  });
+
   it('does not wait for one that never began, which anybody in any namespace could apply', async () => {
     const world = await leaving(aUser({ metadata: { namespace: 'strangers' } }));
     await pass(world);

@@ -21,7 +21,7 @@ import {
   conditionsOf,
   failed,
   good,
-  handledOf,
+  handledBy,
   type Link,
   sameStatus,
   suspendedConditions,
@@ -165,9 +165,10 @@ async function release(database: IamDatabase, world: World, signal: AbortSignal)
     'InUse',
     `${users.length} IamDatabaseUser(s) name this database: ${some.join(', ')}${rest}. Delete them first.`,
   );
-  await write(database, [...linksOf(state), failed('Ready', failure)], state, world);
-  // The end of a user wakes it; nothing else can change its mind.
-  return nextLook({ ...timing(database, world), failures: [] });
+  const links = linksOf(state);
+  await write(database, [...links, failed('Ready', failure)], state, world);
+  // The end of a user wakes it; what users wait for at the database itself is tried again as ever.
+  return nextOf(database, links, state, world);
 }
 
 async function hold(database: IamDatabase, world: World, signal: AbortSignal): Promise<IamDatabase> {
@@ -180,6 +181,10 @@ async function report(database: IamDatabase, state: DatabaseState, world: World)
   const held = heldLink(world.usersOf(name), world, name, generation);
   const links = [...(held === undefined || isBroken(state) ? [] : [held]), ...linksOf(state)];
   await write(database, links, state, world);
+  return nextOf(database, links, state, world);
+}
+
+function nextOf(database: IamDatabase, links: readonly Link[], state: DatabaseState, world: World): NextLook {
   const failures = links.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
   for (const failure of failures) world.note(failure);
   const key = failureKey(database.metadata.name);
@@ -263,7 +268,7 @@ async function write(
     conditions: conditionsOf(links, metadata.generation, before?.conditions ?? [], time),
     ...(target instanceof Failure ? {} : factsOf(target)),
     ...(admin instanceof Failure || admin === 'NotUsed' ? {} : { serverVersion: admin.serverVersion }),
-    ...handledOf(metadata),
+    ...handledBy(links, database),
   };
   if (sameStatus(before, status)) return;
   await world.databaseWrites.report(database, status);

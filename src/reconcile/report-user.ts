@@ -9,7 +9,7 @@ import { keyOf } from './names.ts';
 import { type NextLook, nextLook, spreadOf, whenSomethingHappens } from './next-look.ts';
 import type { AccessDone } from './prove-access.ts';
 import type { Eligible } from './standing.ts';
-import { conditionsOf, handledOf, type Link, rfc3339, sameStatus, suspendedConditions } from './status.ts';
+import { conditionsOf, handledBy, type Link, rfc3339, sameStatus, suspendedConditions } from './status.ts';
 import type { Reported, World } from './world.ts';
 
 export interface Findings {
@@ -59,7 +59,7 @@ function statusOf(user: IamDatabaseUser, found: Findings, world: World): Reporte
     ...(principals === undefined ? {} : { principals }),
     ...(found.plan === undefined ? {} : { plan: found.plan }),
     ...verificationOf(user, found.access),
-    ...handledOf(metadata),
+    ...handledBy(found.links, user),
   };
   const sameButForTime = { ...status, lastVerificationTime: before?.lastVerificationTime };
   return isFresh(before?.lastVerificationTime, status.lastVerificationTime) &&

@@ -7,6 +7,7 @@ import {
   conditionsOf,
   failed,
   good,
+  handledBy,
   handledOf,
   type Link,
   rfc3339,
@@ -59,6 +60,37 @@ describe("a rotation of the admin's password", () => {
   it('hides no other failure', () => {
     const links = [resolved, changing, trouble('denied', 'PolicyReady')];
     expect(short(conditionsOf(links, 3, ready, at(5)), 'Ready')).toBe('False DatabaseUnavailable');
+  });
+
+  it('hides no end: neither of one whose time is over, nor what ended already, nor what is refused', () => {
+    const expired: Link = { type: 'Ready', status: 'False', reason: 'Expired', message: 'Over.' };
+    const ended: Link = {
+      type: 'PolicyReady',
+      status: 'Unknown',
+      reason: 'Expired',
+      message: 'Access has ended.',
+    };
+    expect(kstatus(conditionsOf([expired, resolved, ended, changing], 3, ready, at(5)))).toContain(
+      'False Expired',
+    );
+    expect(short(conditionsOf([resolved, ended, changing], 3, ready, at(5)), 'PolicyReady')).toBe(
+      'Unknown Expired',
+    );
+    const refused: Link = { type: 'Allowed', status: 'False', reason: 'NamespaceNotAllowed', message: 'No.' };
+    expect(short(conditionsOf([resolved, refused, changing], 3, ready, at(5)), 'Ready')).toBe(
+      'False NamespaceNotAllowed',
+    );
+  });
+
+  it('answers no request: it is looked again when the password is known', () => {
+    const asked = { ...aUser().metadata, annotations: { [annotations.reconcileRequestedAt]: 'now' } };
+    const status = { conditions: ready, lastHandledReconcileAt: 'before' };
+    const user = { metadata: { ...asked, generation: 3 }, status };
+    expect(handledBy([resolved, changing], user)).toEqual({ lastHandledReconcileAt: 'before' });
+    expect(handledBy([resolved, changing], { ...user, status: { conditions: ready } })).toEqual({});
+    expect(handledBy([resolved, fine], user)).toEqual({ lastHandledReconcileAt: 'now' });
+    const waits = waiting('AccessVerified', 'RoleReady');
+    expect(conditionsOf([resolved, changing, waits], 3, ready, at(5))).toEqual(ready);
   });
 });
 

@@ -52,13 +52,20 @@ const isPassing = (failure: Failure) =>
 /** A rotation of the admin's password is nobody's failure: nothing could be looked at for a moment. */
 const isChangingHands = ({ reason }: Failure) => reason === 'AdminPasswordChanging';
 
+const isChanging = ({ failure }: Link) => failure !== undefined && isChangingHands(failure);
+
+/** A pass that says itself what Ready is, or that something has ended or failed, has news. */
+const saysNothingAgainst = ({ type, status, reason, optional, failure }: Link) =>
+  type !== 'Ready' &&
+  failure === undefined &&
+  (status === 'True' || (status === 'Unknown' && (reason === 'Waiting' || optional === true)));
+
 /** Whether only that keeps from looking, at an object of which was said that it is Ready as it is declared now. */
 function isToStand(links: readonly Link[], generation: number, before: readonly Condition[]): boolean {
-  const failures = links.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
   const ready = before.find(({ type }) => type === 'Ready');
   return (
-    failures.length > 0 &&
-    failures.every(isChangingHands) &&
+    links.some(isChanging) &&
+    links.every((link) => isChanging(link) || saysNothingAgainst(link)) &&
     ready?.status === 'True' &&
     ready.observedGeneration === generation
   );
@@ -164,6 +171,25 @@ const clip = (message: string) =>
 export const handledOf = (metadata: Metadata) => {
   const asked = metadata.annotations?.[annotations.reconcileRequestedAt];
   return asked === undefined ? {} : { lastHandledReconcileAt: asked.slice(0, 128).toWellFormed() };
+};
+
+/** The same after a pass: one that could not look has handled nothing. */
+export const handledBy = (
+  links: readonly Link[],
+  {
+    metadata,
+    status,
+  }: {
+    readonly metadata: Metadata;
+    readonly status?: {
+      readonly conditions?: readonly Condition[];
+      readonly lastHandledReconcileAt?: string;
+    };
+  },
+) => {
+  if (!isToStand(links, metadata.generation, status?.conditions ?? [])) return handledOf(metadata);
+  const { lastHandledReconcileAt } = status ?? {};
+  return lastHandledReconcileAt === undefined ? {} : { lastHandledReconcileAt };
 };
 
 /** A person who asks for a pass wants to know whether it works now. */

@@ -65,8 +65,8 @@ describe('a password that is rotated', () => {
     const history = await readyHistory(stage.bed.kube);
     await inPostgres('second-password');
     await untilLoggedOut();
-    await scene.lookAgain(bystander);
-    await scene.lookAgain(database());
+    await scene.askForLook(bystander);
+    await scene.askForLook(database());
     await until('the refusal to be told', isRefusalLogged);
     // Who is not Ready anyway is told what it waits for.
     const second = userManifest('second');
@@ -101,7 +101,7 @@ describe('a password that is rotated', () => {
   it('in PostgreSQL and never in the Secret: it is told as AdminLoginRefused in the end, and mended by the Secret', async () => {
     await inPostgres('fifth-password');
     await untilLoggedOut();
-    await scene.lookAgain(bystander);
+    await scene.askForLook(bystander);
     await scene.untilCondition(bystander, 'Ready', 'False', 'AdminLoginRefused', 60_000);
     await inSecret('fifth-password');
     await scene.lookAgain(bystander);

@@ -87,7 +87,7 @@ describe('the secret that RDS keeps', () => {
     inRds('rotating');
     await inPostgres('rotated-by-rds-1');
     await untilLoggedOut();
-    await scene.lookAgain(bystander);
+    await scene.askForLook(bystander);
     await until('the refusal to be told', () => stage.operator.output().includes('AdminPasswordChanging'));
     inSecret('rotated-by-rds-1');
     inRds('active');

@@ -1,5 +1,7 @@
 // What the real API server makes of the two kinds: what it fills in, refuses and prints.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { userARNs } from '../../src/reconcile/user-arns.ts';
+import { type RdsDirectory, resolveTarget } from '../../src/resources/target/resource.ts';
 import { findBinaries } from '../bed/binaries.ts';
 import { createChildren } from '../bed/children.ts';
 import { type Kube, startKube } from '../bed/kube.ts';
@@ -698,6 +700,33 @@ const reported = async (status: Json): Promise<string> => {
   return answer.status === 200 ? '' : (answer.body.message ?? '');
 };
 
+const arnOf = (name: string) => `arn:aws:rds:eu-west-1:111122223333:${name}`;
+const largest: RdsDirectory = {
+  cluster: (identifier) =>
+    Promise.resolve({
+      arn: arnOf(`cluster:${identifier}`),
+      resourceID: `cluster-${identifier.toUpperCase()}`,
+      engine: 'aurora-postgresql',
+      engineVersion: '17.5',
+      status: 'available',
+      endpoint: `${identifier}.example.com`,
+      port: 5432,
+      iamAuthentication: true,
+    }),
+  instance: () => Promise.resolve(undefined),
+  proxy: (name) =>
+    Promise.resolve({
+      arn: arnOf(`db-proxy:prx-${name}`),
+      status: 'available',
+      endpoint: `${name}.example.com`,
+      roleARN: arn,
+      endToEndIAM: true,
+    }),
+  proxyTargets: () => Promise.resolve([{ kind: 'Cluster', identifier: 'blue' }]),
+  deployments: () =>
+    Promise.resolve([{ source: arnOf('cluster:blue'), target: arnOf('cluster:green'), status: 'AVAILABLE' }]),
+};
+
 describe('the status', () => {
   beforeAll(async () => {
     await create(users, 'reported', userSpec());
@@ -724,6 +753,22 @@ describe('the status', () => {
   it('takes every condition that there is, with the longest message', async () => {
     const conditions = conditionsOf(12).map((one) => ({ ...one, message: '漢'.repeat(1_024) }));
     expect(await reported({ conditions })).toBe('');
+  });
+
+  it('takes the ARNs of a user on the largest target: as many proxies as there may be, and both servers of a deployment', async () => {
+    const proxies = Array.from({ length: 8 }, (_, place) => ({ name: `p${place}` }));
+    const cluster = { identifier: 'blue', region: 'eu-west-1' };
+    expect(await objection(databases, databaseSpec({ target: { type: 'Cluster', cluster, proxies } }))).toBe(
+      '',
+    );
+    const target = await resolveTarget(
+      largest,
+      { type: 'Cluster', cluster, proxies },
+      AbortSignal.timeout(10_000),
+    );
+    const resourceARNs = userARNs('x'.repeat(63), target);
+    expect(resourceARNs).toHaveLength(10);
+    expect(await reported({ resourceARNs })).toBe('');
   });
 
   it('takes no condition twice', async () => {

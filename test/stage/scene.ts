@@ -87,6 +87,8 @@ export interface Scene {
   loginByPassword(username: string, password: string): Promise<string>;
   /** Asks for another look and waits until one that began afterwards is reported. */
   lookAgain(manifest: Named): Promise<void>;
+  /** Asks for a look and does not wait: one that cannot look answers no request. */
+  askForLook(manifest: Named): Promise<string>;
 }
 
 export function sceneOf(stage: Stage): Scene {
@@ -102,6 +104,12 @@ export function sceneOf(stage: Stage): Scene {
     return found !== undefined && found.observedGeneration === object?.metadata.generation
       ? { condition: found, isDeleted: object.metadata.deletionTimestamp !== undefined }
       : undefined;
+  };
+  const askForLook = async (manifest: Named) => {
+    const asked = randomUUID();
+    const metadata = { annotations: { [annotations.reconcileRequestedAt]: asked } };
+    await kube.request({ method: 'PATCH', path: pathOf(manifest), body: { metadata }, expect: 200 });
+    return asked;
   };
   const untilCondition: Scene['untilCondition'] = async (
     manifest,
@@ -159,10 +167,9 @@ export function sceneOf(stage: Stage): Scene {
     allowedARNs: (roleName) => allowedARNs(stage, roleName),
     login: (username, roleARN = checkoutRole) => loginAs(stage, username, roleARN),
     loginByPassword: (username, password) => enter(stage, { username, password, ask: 'session_user' }),
+    askForLook,
     lookAgain: async (manifest) => {
-      const asked = randomUUID();
-      const metadata = { annotations: { [annotations.reconcileRequestedAt]: asked } };
-      await kube.request({ method: 'PATCH', path: pathOf(manifest), body: { metadata }, expect: 200 });
+      const asked = await askForLook(manifest);
       await until(
         `a look at ${manifest.metadata.name}`,
         async () => (await read(manifest))?.status?.lastHandledReconcileAt === asked,
