@@ -43,7 +43,7 @@ export const reasons = {
   NotProven: {
     means: 'No identity that may log in as this user is available to the operator.',
     remedy:
-      "Let the role's trust policy name the operator's role (sts:AssumeRole), or set probe.as to Nobody to say that this is meant.",
+      "Let the role's trust policy name the operator's role (sts:AssumeRole and sts:TagSession), or set probe.as to Nobody to say that this is meant.",
   },
   ProvenAsOperator: {
     means:
@@ -106,7 +106,7 @@ export const reasons = {
   AssumeRoleRefused: {
     means: 'AWS does not let the operator assume the role in spec.assumeRole of the IamDatabase.',
     remedy:
-      "Add the statement in the message to the role's trust policy, and the role to sts:AssumeRole in the operator's own policy.",
+      "Add the statement in the message to the role's trust policy, and the role to sts:AssumeRole and sts:TagSession in the operator's own policy.",
   },
   AddressRefused: {
     means: 'The address to dial is loopback, link-local or a metadata service.',

@@ -148,6 +148,9 @@ export interface PolicyInput {
   readonly assumeRoles?: readonly string[];
 }
 
+/** EKS Pod Identity tags the operator's session, and such tags go along into each role that it assumes. */
+const assuming = ['sts:AssumeRole', 'sts:TagSession'] as const;
+
 /** The operator's own minimal IAM policy: its path only, its policies only, the roles that opted in only. */
 export function operatorPolicy(input: PolicyInput): {
   readonly Version: '2012-10-17';
@@ -234,10 +237,10 @@ export function operatorPolicy(input: PolicyInput): {
       {
         Sid: 'ProveAsWorkload',
         Effect: 'Allow',
-        Action: ['sts:AssumeRole'],
+        Action: assuming,
         Resource: input.principals,
       },
-      ...statementFor('ReachOtherAccounts', ['sts:AssumeRole'], input.assumeRoles),
+      ...statementFor('ReachOtherAccounts', assuming, input.assumeRoles),
       ...statementFor('ReadMasterSecrets', ['secretsmanager:GetSecretValue'], input.masterSecrets),
       ...statementFor('DecryptMasterSecrets', ['kms:Decrypt'], input.masterKeys, {
         StringLike: { 'kms:ViaService': 'secretsmanager.*.amazonaws.com*' },

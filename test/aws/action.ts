@@ -35,6 +35,7 @@ export interface Caller {
   readonly principal: string;
   readonly userId: string;
   readonly sessionPolicy: string | undefined;
+  readonly hasTransitiveTags?: boolean;
 }
 
 export const anonymous: Caller = { principal: '', userId: '', sessionPolicy: undefined };

@@ -8,6 +8,8 @@ export interface Credential {
   readonly principal: string;
   /** Text of the session policy that narrows it. */
   readonly sessionPolicy?: string;
+  /** As EKS Pod Identity gives a session: they go along into each role that it assumes. */
+  readonly hasTransitiveTags?: boolean;
   /** Long-lived keys have none. */
   readonly expiresAt?: Date;
   /** As GetCallerIdentity gives it: AIDA…, AROA…:session, or the account. */

@@ -193,8 +193,8 @@ function authenticate(
       `Credential should be scoped to correct service: '${service}'. `,
     );
   }
-  const { principal, userId, sessionPolicy } = credential;
-  return { caller: { principal, userId, sessionPolicy }, region: signature.region };
+  const { principal, userId, sessionPolicy, hasTransitiveTags = false } = credential;
+  return { caller: { principal, userId, sessionPolicy, hasTransitiveTags }, region: signature.region };
 }
 
 function checkParameters(action: Action, parameters: Parameters): void {

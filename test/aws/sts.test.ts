@@ -112,6 +112,34 @@ describe('AssumeRole', () => {
     );
   });
 
+  const tagging = { Effect: 'Allow', Principal: operatorRole, Action: ['sts:AssumeRole', 'sts:TagSession'] };
+  const may = (action: string) => ({ own: allow(action) });
+  test.each<[string, object, Readonly<Record<string, object>>, boolean]>([
+    ['trust and own policy allow both', tagging, may('sts:*'), true],
+    ['the trust allows no tags', { ...tagging, Action: 'sts:AssumeRole' }, may('sts:*'), false],
+    ['own Deny of tags', tagging, { own: deny('sts:TagSession') }, false],
+    [
+      'the trust names the account, and the own policy allows no tags',
+      { ...tagging, Principal: account },
+      may('sts:AssumeRole'),
+      false,
+    ],
+  ])('by a session with transitive tags: %s', async (_, statement, policies, allowed) => {
+    const operator = aws.createRole({ name: 'operator', trustPolicy: service, policies });
+    const trustPolicy = { Version: '2012-10-17', Statement: statement };
+    const { arn } = aws.createRole({ name: 'checkout', trustPolicy });
+    const key = aws.createAccessKey(operator.arn, { name: 'pod', hasTransitiveTags: true });
+    const ask = new AssumeRoleCommand({ RoleArn: arn, RoleSessionName: 'proof' });
+    const outcome = await clientsFor(aws, key)
+      .sts.send(ask)
+      .then(
+        ({ Credentials }) => aws.lookupCredential(Credentials?.AccessKeyId ?? '')?.hasTransitiveTags,
+        (error: unknown) => String(error),
+      );
+    const refused = /is not authorized to perform: sts:TagSession/;
+    expect(outcome).toEqual(allowed ? true : expect.stringMatching(refused));
+  });
+
   test('gives credentials narrowed by the session policy, which work and expire', async () => {
     const { arn } = aws.createRole({
       name: 'checkout',

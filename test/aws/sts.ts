@@ -25,13 +25,19 @@ export interface StsAccount extends IamAccount {
 export function issueSession(
   account: StsAccount,
   role: Role,
-  session: { name: string; durationSeconds: number; policy?: string | undefined },
+  session: {
+    name: string;
+    durationSeconds: number;
+    policy?: string | undefined;
+    hasTransitiveTags: boolean;
+  },
 ): IssuedCredential {
   return account.credentials.issue({
     principal: `arn:${account.partition}:sts::${account.accountId}:assumed-role/${role.name}/${session.name}`,
     userId: `${role.id}:${session.name}`,
     expiresAt: new Date(account.now() + session.durationSeconds * 1000),
     ...(session.policy === undefined ? {} : { sessionPolicy: session.policy }),
+    hasTransitiveTags: session.hasTransitiveTags,
   });
 }
 
@@ -54,8 +60,10 @@ export function stsActions(account: StsAccount): Record<string, Action> {
       run: (parameters, request) => {
         const wish = sessionWish(parameters);
         const externalId = parameters.optional('ExternalId');
-        const role = mayAssume(account, wish, externalId, request);
-        return assumed(issueWished(homeOf(account, wish.roleArn), role, wish));
+        const { hasTransitiveTags = false } = request.caller;
+        const role = mayAssume(account, 'sts:AssumeRole', wish, externalId, request);
+        if (hasTransitiveTags) mayAssume(account, 'sts:TagSession', wish, externalId, request);
+        return assumed(issueWished(homeOf(account, wish.roleArn), role, { ...wish, hasTransitiveTags }));
       },
     },
 
@@ -90,7 +98,7 @@ export function stsActions(account: StsAccount): Record<string, Action> {
           throw accessDenied('Not authorized to perform sts:AssumeRoleWithWebIdentity');
         }
         return {
-          ...assumed(issueWished(account, role, wish)),
+          ...assumed(issueWished(account, role, { ...wish, hasTransitiveTags: false })),
           SubjectFromWebIdentityToken: identity.subject,
           Audience: identity.audience,
           Provider: provider,
@@ -138,12 +146,13 @@ function sessionWish(parameters: Parameters): SessionWish {
 /** The role, if the caller may assume it; a role that does not exist is refused in the same words. */
 function mayAssume(
   account: StsAccount,
+  action: 'sts:AssumeRole' | 'sts:TagSession',
   wish: SessionWish,
   externalId: string | undefined,
   { caller, region }: ActionRequest,
 ): Role {
   const ask: Ask = {
-    action: 'sts:AssumeRole',
+    action,
     resource: wish.roleArn,
     described: wish.roleArn,
     context: new Map([
@@ -161,7 +170,7 @@ function mayAssume(
     role === undefined || principal === undefined
       ? 'nobody'
       : judgeTrust(role.trustPolicy, {
-          action: 'sts:AssumeRole',
+          action,
           kind: 'AWS',
           names: [caller.principal, principal.identity.arn],
           accountId: account.accountId,
@@ -182,7 +191,7 @@ function mayAssume(
     throw trust === 'caller' && own.effect === 'deny'
       ? refusal(caller, ask, own)
       : accessDenied(
-          `User: ${caller.principal} is not authorized to perform: sts:AssumeRole on resource: ${wish.roleArn}`,
+          `User: ${caller.principal} is not authorized to perform: ${action} on resource: ${wish.roleArn}`,
         );
   }
   if (wish.durationSeconds > 3600 && caller.principal.includes(':assumed-role/')) {
@@ -193,7 +202,11 @@ function mayAssume(
   return role;
 }
 
-function issueWished(account: StsAccount, role: Role, wish: SessionWish): IssuedCredential {
+function issueWished(
+  account: StsAccount,
+  role: Role,
+  wish: SessionWish & { readonly hasTransitiveTags: boolean },
+): IssuedCredential {
   if (wish.durationSeconds > role.maxSessionDuration) {
     throw validationError('The requested DurationSeconds exceeds the MaxSessionDuration set for this role.');
   }

@@ -12,7 +12,7 @@ export type Trust =
   | 'denied';
 
 interface TrustQuestion {
-  readonly action: 'sts:AssumeRole' | 'sts:AssumeRoleWithWebIdentity';
+  readonly action: 'sts:AssumeRole' | 'sts:TagSession' | 'sts:AssumeRoleWithWebIdentity';
   readonly kind: 'AWS' | 'Federated';
   /** ARNs that mean the caller: the session's and the role's, the user's, the OIDC provider's. */
   readonly names: readonly string[];

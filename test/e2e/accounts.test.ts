@@ -47,7 +47,7 @@ const changeTrust = (condition: object | undefined) => {
       {
         Effect: 'Allow',
         Principal: { AWS: operatorRoleARN },
-        Action: 'sts:AssumeRole',
+        Action: ['sts:AssumeRole', 'sts:TagSession'],
         ...(condition === undefined ? {} : { Condition: condition }),
       },
     ],
@@ -64,7 +64,7 @@ describe('a database in another account', () => {
     const { message } = await here.untilCondition(wrong(), 'TargetResolved', 'False', 'AssumeRoleRefused');
     expect(message).toContain(reachARN);
     expect(message).toContain(
-      `{"Effect":"Allow","Principal":{"AWS":"${operatorRoleARN}"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"wrong"}}}`,
+      `{"Effect":"Allow","Principal":{"AWS":"${operatorRoleARN}"},"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"sts:ExternalId":"wrong"}}}`,
     );
     await here.untilCondition(elsewhere, 'DatabaseResolved', 'False', 'AssumeRoleRefused');
     expect(there.allowedARNs('payments-checkout')).toEqual([]);

@@ -36,7 +36,7 @@ function podRole(name: string, statements: readonly object[] = [forPods]): strin
   const forOperator = {
     Effect: 'Allow',
     Principal: { AWS: [operatorRoleARN, 'arn:aws:iam::111122223333:root'] },
-    Action: 'sts:AssumeRole',
+    Action: ['sts:AssumeRole', 'sts:TagSession'],
   };
   return stage.aws.createRole({
     name,

@@ -113,7 +113,13 @@ describe('AWS', () => {
       name: 'payments-unproven',
       trustPolicy: {
         Version: '2012-10-17',
-        Statement: [{ Effect: 'Allow', Principal: { AWS: t.stage.aws.rootArn }, Action: 'sts:AssumeRole' }],
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { AWS: t.stage.aws.rootArn },
+            Action: ['sts:AssumeRole', 'sts:TagSession'],
+          },
+        ],
       },
     }).arn;
     const user = userManifest('unproven', { principals: [{ roleARN: principal }] });
@@ -121,7 +127,7 @@ describe('AWS', () => {
     await t.scene.apply(user);
     const { message } = await t.scene.untilCondition(user, 'AccessVerified', 'Unknown', 'NotProven');
     expect(message).toContain(`may not assume ${principal}`);
-    expect(message).toContain("let the operator's own policy allow sts:AssumeRole on it");
+    expect(message).toContain("let the operator's own policy allow sts:AssumeRole and sts:TagSession on it");
     await t.scene.untilReady(user);
     allow();
     await t.expectServed(user, principal);

@@ -54,5 +54,7 @@ export function createWorkloadRole(
 
 const trusting = (principal: string | readonly string[], kind: 'AWS' | 'Service') => ({
   Version: '2012-10-17',
-  Statement: [{ Effect: 'Allow', Principal: { [kind]: principal }, Action: 'sts:AssumeRole' }],
+  Statement: [
+    { Effect: 'Allow', Principal: { [kind]: principal }, Action: ['sts:AssumeRole', 'sts:TagSession'] },
+  ],
 });

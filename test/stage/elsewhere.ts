@@ -42,7 +42,7 @@ export async function createElsewhere(aws: Aws, database: Database): Promise<Els
         {
           Effect: 'Allow',
           Principal: { AWS: operatorRoleARN },
-          Action: 'sts:AssumeRole',
+          Action: ['sts:AssumeRole', 'sts:TagSession'],
           Condition: { StringEquals: { 'sts:ExternalId': externalID } },
         },
       ],

@@ -206,7 +206,9 @@ function environmentOf(
   session: string,
   proxy: ConnectProxy | undefined,
 ): Readonly<Record<string, string>> {
-  const environment = aws.environment(aws.createAccessKey(role, { name: session }));
+  // As EKS Pod Identity gives it.
+  const key = aws.createAccessKey(role, { name: session, hasTransitiveTags: true });
+  const environment = aws.environment(key);
   if (proxy === undefined) return environment;
   const own = Object.entries(environment).filter(([name]) => !name.startsWith('AWS_ENDPOINT_URL'));
   return { ...Object.fromEntries(own), HTTPS_PROXY: proxy.url };

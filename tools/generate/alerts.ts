@@ -97,7 +97,7 @@ export const alerts: Readonly<Record<string, Alert>> = {
     severity: 'warning',
     summary: 'AWS denies the operator {{ $labels.service }}:{{ $labels.operation }}.',
     remedy:
-      "Compare the operator's IAM policy with docs/reference/operator-policy.json, and look for boundaries, SCPs and the trust policies of workload roles (sts:AssumeRole).",
+      "Compare the operator's IAM policy with docs/reference/operator-policy.json, and look for boundaries, SCPs and the trust policies of workload roles (sts:AssumeRole and sts:TagSession).",
   },
   IamdbAwsThrottled: {
     expr: 'sum by (namespace, service) (rate(iamdb_aws_calls_total{outcome="throttled"}[15m])) > 0.1 * sum by (namespace, service) (rate(iamdb_aws_calls_total[15m]))',

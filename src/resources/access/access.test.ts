@@ -269,7 +269,7 @@ describe('a role that the operator may not assume', () => {
       const verdict = await verifyAccess({ ...wish, as }, world(closed), signal);
       expect(verdict).toMatchObject({ status: 'Unknown', reason: 'NotProven' });
       expect(verdict.message).toContain(
-        '{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/iamdb-operator"},"Action":"sts:AssumeRole"}',
+        '{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/iamdb-operator"},"Action":["sts:AssumeRole","sts:TagSession"]}',
       );
       expect(verdict.message).toContain(checkout);
     },

@@ -123,16 +123,16 @@ export function notAssumable(roleARNs: readonly string[], callerARN: string | un
   return {
     status: 'Unknown',
     reason: 'NotProven',
-    message: `The operator may not assume ${first}${more}, so nobody has logged in. For a proof add to the role's trust policy: ${assumeStatement(callerARN)} and let the operator's own policy allow sts:AssumeRole on it; or set spec.probe.as to Nobody to say that this is meant.`,
+    message: `The operator may not assume ${first}${more}, so nobody has logged in. For a proof add to the role's trust policy: ${assumeStatement(callerARN)} and let the operator's own policy allow sts:AssumeRole and sts:TagSession on it; or set spec.probe.as to Nobody to say that this is meant.`,
   };
 }
 
-/** What a trust policy has to hold, so that the caller may assume the role. */
+/** What a trust policy has to hold, so that the caller may assume the role; with EKS Pod Identity its session has tags. */
 export const assumeStatement = (callerARN: string | undefined, externalID?: string): string =>
   JSON.stringify({
     Effect: 'Allow',
     Principal: { AWS: roleOf(callerARN) ?? "<ARN of the operator's role>" },
-    Action: 'sts:AssumeRole',
+    Action: ['sts:AssumeRole', 'sts:TagSession'],
     ...(externalID === undefined ? {} : { Condition: { StringEquals: { 'sts:ExternalId': externalID } } }),
   });
 

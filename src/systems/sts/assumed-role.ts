@@ -54,7 +54,7 @@ function refused({ arn, externalID }: AssumeRole, callerARN: string | undefined,
   return new Failure(
     'denied',
     'AssumeRoleRefused',
-    `AWS does not let the operator assume ${arn} (spec.assumeRole). The role has to exist, its trust policy to hold ${assumeStatement(callerARN, externalID)} and the operator's own policy to allow sts:AssumeRole on it.`,
+    `AWS does not let the operator assume ${arn} (spec.assumeRole). The role has to exist, its trust policy to hold ${assumeStatement(callerARN, externalID)} and the operator's own policy to allow sts:AssumeRole and sts:TagSession on it.`,
     { cause },
   );
 }

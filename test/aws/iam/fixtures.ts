@@ -62,7 +62,12 @@ export interface IamFixtures {
    */
   createAccessKey(
     principal: string,
-    session?: { readonly name?: string; readonly durationSeconds?: number; readonly policy?: DocumentLike },
+    session?: {
+      readonly name?: string;
+      readonly durationSeconds?: number;
+      readonly policy?: DocumentLike;
+      readonly hasTransitiveTags?: boolean;
+    },
   ): IssuedCredential;
   deleteAccessKey(accessKeyId: string): void;
   readonly rootArn: string;
@@ -180,6 +185,7 @@ export function createFixtures(account: StsAccount): IamFixtures {
           name: session.name ?? 'session',
           durationSeconds: session.durationSeconds ?? 43_200,
           policy: session.policy === undefined ? undefined : checkedText(session.policy),
+          hasTransitiveTags: session.hasTransitiveTags ?? false,
         });
       }
       const userId = found.kind === 'root' ? account.accountId : found.identity.id;
