@@ -52,6 +52,13 @@ interface Observed {
   readonly stored: () => readonly User[];
 }
 
+/** The watch is reset, and nothing of the change was heard on it before. */
+function resetWithout(change: () => void): void {
+  server.watches.silence();
+  change();
+  server.watches.reset();
+}
+
 async function observe(options: {
   readonly timing?: Partial<ReflectorTiming>;
   readonly pageSize?: number;
@@ -123,9 +130,7 @@ test('the watch asks for bookmarks and goes on from the last one', async () => {
 test('a reset stream is taken up where it was, and nothing is missed', async () => {
   server.put('a', { spec: '1' });
   const { specs, incidents } = await observe({});
-  server.watches.reset();
-  await until(() => expect(server.watches.count()).toBe(0));
-  server.put('a', { spec: '2' });
+  resetWithout(() => server.put('a', { spec: '2' }));
   await until(() => expect(specs()).toEqual({ a: '2' }));
   expect(lists()).toHaveLength(1);
   expect(waits(incidents, 'watch-failed')).toEqual([20]);
@@ -178,8 +183,7 @@ test('429 is waited out as long as the server asks, whatever our own back-off is
   const { specs, incidents } = await observe({});
   server.fault(isWatch, { do: 'answer', status: 429, headers: { 'retry-after': '0.3' } });
   const askedAt = performance.now();
-  server.watches.reset();
-  server.put('a', { spec: '2' });
+  resetWithout(() => server.put('a', { spec: '2' }));
   await until(() => expect(specs()).toEqual({ a: '2' }));
   expect(performance.now() - askedAt).toBeGreaterThanOrEqual(300);
   expect(waits(incidents, 'watch-failed')).toEqual([20, 300]);
@@ -191,8 +195,7 @@ test('500s and refused connections are tried again for ever, with growing waits'
   for (let count = 0; count < 6; count += 1) {
     server.fault(isWatch, count % 2 === 0 ? { do: 'answer', status: 500 } : { do: 'reset' });
   }
-  server.watches.reset();
-  server.put('a', { spec: '2' });
+  resetWithout(() => server.put('a', { spec: '2' }));
   await until(() => expect(specs()).toEqual({ a: '2' }));
   expect(waits(incidents, 'watch-failed')).toEqual([20, 40, 80, 100, 100, 100, 100]);
 });
@@ -201,8 +204,7 @@ test('a watch that ends at once, over and over, is no hot loop', async () => {
   server.put('a', { spec: '1' });
   const { specs, incidents } = await observe({});
   for (let count = 0; count < 3; count += 1) server.fault(isWatch, { do: 'answer', status: 200, body: '' });
-  server.watches.reset();
-  server.put('a', { spec: '2' });
+  resetWithout(() => server.put('a', { spec: '2' }));
   await until(() => expect(specs()).toEqual({ a: '2' }));
   expect(waits(incidents, 'watch-failed')).toEqual([20, 40, 80, 100]);
 });
@@ -211,8 +213,7 @@ test('a watch that works ends the row of failures', async () => {
   server.put('a', { spec: '1' });
   const { specs, incidents } = await observe({});
   for (const spec of ['2', '3', '4']) {
-    server.watches.reset();
-    server.put('a', { spec });
+    resetWithout(() => server.put('a', { spec }));
     await until(() => expect(specs()).toEqual({ a: spec }));
   }
   expect(waits(incidents, 'watch-failed')).toEqual([20, 20, 20]);
@@ -230,8 +231,7 @@ test('a server that has gone back in time, as a restored backup does, is listed 
     details,
   });
   server.fault(isWatch, { do: 'answer', status: 504, body });
-  server.watches.reset();
-  server.put('a', { spec: '2' });
+  resetWithout(() => server.put('a', { spec: '2' }));
   await until(() => expect(specs()).toEqual({ a: '2' }));
   expect(lists()).toHaveLength(2);
 });
