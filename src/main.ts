@@ -9,6 +9,7 @@ import { createMetrics } from './ops/metrics.ts';
 import { serveOps } from './ops/http.ts';
 import { serveProfiles } from './ops/profiling.ts';
 import { type Operator, startOperator } from './operator/operator.ts';
+import { notSynced } from './operator/preflight.ts';
 import { loadKubeConfig } from './systems/kubernetes/kube-config.ts';
 import { version } from './version.ts';
 
@@ -48,7 +49,7 @@ async function main(): Promise<void> {
   if (config['listen-address'] !== '') {
     const address = config['listen-address'];
     const probes = {
-      isReady: () => operator?.isReady() === true,
+      notReady: () => (operator === undefined ? notSynced : operator.notReady()),
       isLeader: () => operator?.isLeader() === true,
     };
     await serveOps(address, metrics, probes).catch(unusable(`--listen-address=${address}`));

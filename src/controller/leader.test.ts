@@ -164,7 +164,7 @@ test('a renewal whose answer was lost is found to have taken effect', async () =
   expect([election.isLeader(), told]).toEqual([true, ['elected']]);
 });
 
-test('a conflict in the campaign is just a failed attempt', async () => {
+test('who comes second to a new lease waits, and tells of no trouble', async () => {
   const other: LeasePort = {
     ...server.port,
     create: async (record, signal) => {
@@ -176,6 +176,17 @@ test('a conflict in the campaign is just a failed attempt', async () => {
   await clock.advance(10_000);
   expect(told).toEqual([]);
   expect(server.stored()?.holder).toBe('quicker');
+  expect(incidents).toEqual([]);
+});
+
+test('a lease that cannot be made, with nobody who holds it, is trouble that is told', async () => {
+  const create = async () => await Promise.reject(new Error('403'));
+  const { told } = candidate('a', clock, { ...server.port, create });
+  await clock.advance(1_000);
+  expect(told).toEqual([]);
+  expect(incidents.map(({ what, error }) => [what, String(error)])).toEqual([
+    ['lease-attempt-failed', 'Error: 403'],
+  ]);
 });
 
 test('a leader that was paused past its deadline is no leader before it has done anything', async () => {

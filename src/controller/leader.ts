@@ -106,6 +106,17 @@ export function createElection(options: ElectionOptions): Election {
     return 'held' as const;
   };
 
+  /** Of several that try at once one wins, which is no trouble of the others. */
+  const take = async (current: StoredLease | undefined, signal: AbortSignal): Promise<'held' | 'other'> => {
+    try {
+      return await write(current, signal);
+    } catch (error) {
+      const stored = signal.aborted ? undefined : await lease.read(signal).catch(() => undefined);
+      if (stored === undefined || !isHeldByOther(observe(stored, clock.now()))) throw error;
+      return 'other';
+    }
+  };
+
   const acquireOrRenew = async (signal: AbortSignal): Promise<'held' | 'other'> => {
     if (state === 'leader' && observed !== undefined) {
       try {
@@ -116,9 +127,9 @@ export function createElection(options: ElectionOptions): Election {
       }
     }
     const stored = await lease.read(signal);
-    if (stored === undefined) return write(undefined, signal);
+    if (stored === undefined) return take(undefined, signal);
     const seen = observe(stored, clock.now());
-    return isHeldByOther(seen) ? 'other' : write(seen.lease, signal);
+    return isHeldByOther(seen) ? 'other' : take(seen.lease, signal);
   };
 
   const attempt = async (): Promise<'held' | 'other' | 'failed'> => {

@@ -6,6 +6,7 @@ import { EnvHttpProxyAgent } from 'undici';
 import type { Log } from '../ops/log.ts';
 import { accountOf } from '../resources/policy/arn.ts';
 import { acceptBundle, maxBundleBytes, rootsWithin } from '../resources/trust-bundle/roots.ts';
+import { connections, type ProxyEnvironment } from '../systems/connections.ts';
 import { podIdentitiesOf } from '../systems/eks/eks.ts';
 import { type IamPace, iamPace } from '../systems/iam/iam.ts';
 import { type RootsCopy, trustStore } from '../systems/trust-store/trust-store.ts';
@@ -80,7 +81,7 @@ export function awsSystems(
 
   const clusterName = config['eks-cluster-name'];
   // By the operator's own identity and in its own region, as its cluster is.
-  const eks = clusterName === '' ? undefined : new EKSClient({});
+  const eks = clusterName === '' ? undefined : eksClient(own, options.proxyEnv);
   const podIdentities =
     eks &&
     podIdentitiesOf({
@@ -100,6 +101,14 @@ export function awsSystems(
       eks?.destroy();
     },
   };
+}
+
+function eksClient(own: AwsAccount, proxyEnv: ProxyEnvironment): EKSClient {
+  const client: EKSClient = new EKSClient({
+    credentials: async () => await own.credentials(await client.config.region())(),
+    requestHandler: connections(proxyEnv),
+  });
+  return client;
 }
 
 /** 0 in the settings is no limit. */

@@ -36,7 +36,7 @@ import { type ConfigMapObject, createCaches, type NamespaceObject } from './cach
 import { configMaps } from './config-maps.ts';
 import { eventsAbout } from './events-about.ts';
 import { observe } from './observe.ts';
-import { kubeSystemUID, untilAlone, untilCrdsFit } from './preflight.ts';
+import { kubeSystemUID, notSynced, untilAlone, untilCrdsFit, whyWaiting } from './preflight.ts';
 import { objectWrites } from './object-writes.ts';
 import { createPodIdentities } from './pod-identities.ts';
 import { servers } from './servers.ts';
@@ -46,8 +46,9 @@ import { wakeUps } from './wake-ups.ts';
 import { createWorld } from './world.ts';
 
 export interface Operator {
-  /** Whether the caches hold everything; a standby is ready too. */
-  isReady(): boolean;
+  /** Why it could not work; undefined for a standby, which could. */
+  notReady(): string | undefined;
+  /** Whether it works, and not only holds the lease. */
   isLeader(): boolean;
   /** Lets running passes end, frees the lease, closes connections. */
   stop(): Promise<void>;
@@ -217,7 +218,9 @@ export async function startOperator(options: {
     sweeps: controllerOf('sweep', createSweeper({ world, caches, aws, timeScale: config['time-scale'] }), 2),
   };
   const wake = wakeUps({ caches, controllers, world });
-  const isLeader = () => election?.isLeader() ?? !config['leader-elect'];
+  let hasBegun = false;
+  const holdsLease = () => election?.isLeader() ?? !config['leader-elect'];
+  const isLeader = () => hasBegun && holdsLease();
   const queues = {
     iamdatabase: controllers.databases.queue,
     iamdatabaseuser: controllers.users.queue,
@@ -234,6 +237,7 @@ export async function startOperator(options: {
   log.info({ users: caches.users.size(), databases: caches.databases.size() }, 'caches synced');
 
   const begin = () => {
+    hasBegun = true;
     log.info({}, 'leading');
     controllers.sweeps.queue.add('all', { priority: 'startup' });
     for (const controller of Object.values(controllers)) controller.start();
@@ -254,10 +258,7 @@ export async function startOperator(options: {
   };
   if (config['leader-elect']) {
     election = createElection({
-      lease: leasePort(transport, {
-        namespace: config.namespace,
-        name: leaseName,
-      }),
+      lease: leasePort(transport, { namespace: config.namespace, name: leaseName }),
       name: 'iamdb-operator',
       identity: instance,
       timing: timing.lease,
@@ -273,7 +274,7 @@ export async function startOperator(options: {
   }
 
   return {
-    isReady: () => caches.isSynced(),
+    notReady: () => (caches.isSynced() ? whyWaiting(holdsLease(), hasBegun) : notSynced),
     isLeader,
     stop: async () => {
       stopping.abort(new Error('the operator was stopped'));

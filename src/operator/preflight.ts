@@ -46,6 +46,14 @@ function lacking(ours: Schema, served: Schema, path: string): readonly string[] 
   return [...own, ...items];
 }
 
+/** What /readyz says. */
+export const notSynced = 'caches are not synced';
+/** Of one that holds the lease and does not work yet; undefined for all others. */
+export const whyWaiting = (holdsLease: boolean, hasBegun: boolean): string | undefined =>
+  holdsLease && !hasBegun
+    ? 'it is not known to be the only installation of its operator id; the log says more'
+    : undefined;
+
 interface Surroundings {
   readonly log: Pick<Log, 'error'>;
   readonly timeScale: number;

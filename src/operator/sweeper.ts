@@ -1,7 +1,7 @@
 // Looks at what is shared even where no user asks any more: policies and trust bundles that were left behind.
 import { labels } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
-import { asFailure } from '../reconcile/kernel/failure.ts';
+import { asFailure, type Failure } from '../reconcile/kernel/failure.ts';
 import { trustBundleName } from '../reconcile/names.ts';
 import type { NextLook } from '../reconcile/next-look.ts';
 import { whenSomethingHappens } from '../reconcile/next-look.ts';
@@ -20,7 +20,13 @@ const mostRetries = 6;
 export function createSweeper(options: {
   readonly world: Pick<
     World,
-    'convergePolicy' | 'convergeBundle' | 'database' | 'databases' | 'serviceAccount' | 'associatedWith'
+    | 'note'
+    | 'convergePolicy'
+    | 'convergeBundle'
+    | 'database'
+    | 'databases'
+    | 'serviceAccount'
+    | 'associatedWith'
   >;
   readonly caches: Pick<Caches, 'configMaps' | 'users' | 'serviceAccounts'>;
   readonly aws: Pick<AwsSystems, 'as'>;
@@ -77,19 +83,27 @@ export function createSweeper(options: {
       failed.set(key, failures);
       return { afterMs: retryMs * 2 ** (failures - 1) * timeScale };
     }
-    const identities = identitiesOf(world.databases());
-    const known = await Promise.allSettled(
-      identities.map(async (identity) => {
-        const account = aws.as(identity);
-        await account.lookAtQuotas(signal);
-        return await account.knownPolicies(signal);
-      }),
-    );
-    // One account's trouble is not another's.
+    const accounts = identitiesOf(world.databases()).map((identity) => aws.as(identity));
+    // One account's trouble is not another's, and policies are found whether or not quotas may be read.
+    const [known, quotas] = await Promise.all([
+      Promise.allSettled(accounts.map(async (account) => await account.knownPolicies(signal))),
+      Promise.allSettled(accounts.map(async (account) => await account.lookAtQuotas(signal))),
+    ]);
     const found = known.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
     for (const left of leftBehind(found)) await one(left, signal);
-    const failure = known.find((answer) => answer.status === 'rejected');
-    if (failure !== undefined) throw asFailure(failure.reason);
-    return { afterMs: sweepMs * timeScale };
+    const failures = failuresAmong([...known, ...quotas]);
+    for (const failure of failures) world.note(failure);
+    const failedLooks = failures.length === 0 ? 0 : (failed.get(key) ?? 0) + 1;
+    failed.set(key, failedLooks);
+    const afterMs = failedLooks === 0 ? sweepMs : Math.min(sweepMs, retryMs * 2 ** (failedLooks - 1));
+    return { afterMs: afterMs * timeScale };
   };
+}
+
+/** Each once: a role that cannot be assumed fails all that is asked by it. The unforeseen is thrown, as a defect. */
+function failuresAmong(answers: readonly PromiseSettledResult<unknown>[]): readonly Failure[] {
+  const all = answers.flatMap((answer) => (answer.status === 'rejected' ? [asFailure(answer.reason)] : []));
+  const defect = all.find(({ kind }) => kind === 'unexpected');
+  if (defect !== undefined) throw defect;
+  return [...new Map(all.map((failure) => [failure.message, failure])).values()];
 }

@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { Metrics } from './metrics.ts';
 
 export interface Probes {
-  isReady(): boolean;
+  /** Undefined: it is ready. */
+  notReady(): string | undefined;
   isLeader(): boolean;
 }
 
@@ -23,10 +24,12 @@ export async function serveOps(
       case '/healthz':
         answer(200, 'ok\n');
         break;
-      case '/readyz':
-        if (!probes.isReady()) answer(503, 'caches are not synced\n');
+      case '/readyz': {
+        const why = probes.notReady();
+        if (why !== undefined) answer(503, `${why}\n`);
         else answer(200, probes.isLeader() ? 'ok, leader\n' : 'ok, standby\n');
         break;
+      }
       case '/metrics':
         metrics.text().then(
           (text) => answer(200, text, metrics.contentType),

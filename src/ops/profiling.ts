@@ -37,11 +37,16 @@ export async function serveProfiles(port: number): Promise<Server> {
     }
   };
   const server = createServer((request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
     const answer = (status: number, body: string) => {
       response.writeHead(status, { 'content-type': status === 200 ? 'application/json' : 'text/plain' });
       response.end(body);
     };
+    const asked = URL.parse(request.url ?? '/', 'http://127.0.0.1');
+    if (asked === null) {
+      answer(400, 'the address cannot be understood\n');
+      return;
+    }
+    const { pathname, searchParams } = asked;
     const profile = Object.hasOwn(profiles, pathname) ? profiles[pathname] : undefined;
     const wanted = Number(searchParams.get('seconds') ?? '10');
     if (profile === undefined) answer(404, `${Object.keys(profiles).join(' or ')}, with ?seconds=10\n`);

@@ -1,6 +1,6 @@
 // How access ends: the role's part, and the part in the policies of its IAM roles.
 import type { ConditionType, Reason } from '../api/conditions.ts';
-import type { IamDatabaseUser } from '../api/objects.ts';
+import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { ObservedPolicies } from '../resources/policy/policy.ts';
 import { endingHeldByBlueGreen, heldByBlueGreen } from './blue-green.ts';
 import { type Ending, roleAfter } from './ending.ts';
@@ -42,20 +42,18 @@ export async function closeAccess(
     const message = `Role "${user.spec.username}" may not log in any more and its sessions were ended; it is kept.`;
     world.event(user, { type: 'Warning', reason: 'AccessEnded', message });
   }
-  const closed = (type: ConditionType, failure: Failure | undefined): Link =>
-    failure === undefined
-      ? { type, status: 'Unknown', reason, message: 'Access has ended.' }
-      : failed(type, failure);
+  const closed = (type: ConditionType, failure: Failure | undefined, message = 'Access has ended.'): Link =>
+    failure === undefined ? { type, status: 'Unknown', reason, message } : failed(type, failure);
   const database = world.database(user.spec.databaseRef.name);
   const left = database !== undefined && isByOthers(database) ? toBeEnded(user, database) : undefined;
+  const open = role.failure ?? policies;
   const ofRole = closed('RoleReady', role.failure);
   const links = [
     ...first,
-    closed('PolicyReady', policies),
+    closed('PolicyReady', policies, arePoliciesByOthers(database) ? policiesLeft : undefined),
     left !== undefined && role.failure === undefined ? roleNotManaged(left) : ofRole,
-    closed('AccessVerified', undefined),
+    closed('AccessVerified', undefined, open === undefined && left === undefined ? undefined : notTried),
   ];
-  const open = role.failure ?? policies;
   if (open === undefined) return left === undefined ? { links } : { links, left };
   return { links, stillOpen: `Not ended in full yet: ${open.message}` };
 }
@@ -154,10 +152,15 @@ export async function endPolicies(
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
   const failure = await endOurPolicies(user, ending, world, signal);
-  const delivery = world.database(user.spec.databaseRef.name)?.spec.policy.delivery ?? 'Managed';
-  const othersKeepThem = delivery === 'Document' || delivery === 'None';
-  return othersKeepThem && failure?.kind === 'denied' ? undefined : failure;
+  const keptByOthers = arePoliciesByOthers(world.database(user.spec.databaseRef.name));
+  return keptByOthers && failure?.kind === 'denied' ? undefined : failure;
 }
+
+const arePoliciesByOthers = (database: IamDatabase | undefined): boolean =>
+  database?.spec.policy.delivery === 'Document' || database?.spec.policy.delivery === 'None';
+const policiesLeft =
+  'No policy of the operator lets this user in any more; what others attached for it is for them to detach.';
+const notTried = 'No login is tried any more.';
 
 async function endOurPolicies(
   user: IamDatabaseUser,

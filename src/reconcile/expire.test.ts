@@ -18,9 +18,9 @@ const open = { role: true, policy: true };
 const shut = { role: false, policy: false };
 
 /** Works, and its time is over in 90 seconds. */
-async function working(): Promise<TestWorld> {
+async function working(database = aDatabase()): Promise<TestWorld> {
   const world = aWorld();
-  world.put(aDatabase(), aUser({ spec: { expirationTime: '2026-03-01T00:01:30Z' } }));
+  world.put(database, aUser({ spec: { expirationTime: '2026-03-01T00:01:30Z' } }));
   await pass(world);
   return world;
 }
@@ -52,6 +52,27 @@ describe('a user with an expirationTime', () => {
     world.calls.length = 0;
     await pass(world);
     expect(world.effects()).toEqual([]);
+  });
+
+  it.each([
+    ['Managed', 'Access has ended.'],
+    ['Document', 'what others attached for it is for them to detach'],
+    ['None', 'what others attached for it is for them to detach'],
+  ] as const)('is told, with delivery %s of its policies, that %s', async (delivery, message) => {
+    const world = await working(aDatabase({ spec: { policy: { delivery } } }));
+    world.time += 90_000;
+    await pass(world);
+    expect(conditionOf(world, 'PolicyReady')?.message).toContain(message);
+    // The role is closed, and nobody gets in without it.
+    expect(conditionOf(world, 'AccessVerified')?.message).toBe('Access has ended.');
+    expect(mayEnter(world).role).toBe(false);
+  });
+
+  it('is not told that access has ended where the role is for somebody else to end', async () => {
+    const world = await working(aDatabase({ spec: { role: { delivery: 'None' } } }));
+    world.time += 90_000;
+    await pass(world);
+    expect(conditionOf(world, 'AccessVerified')?.message).toBe('No login is tried any more.');
   });
 
   it('has it all back when it is extended', async () => {

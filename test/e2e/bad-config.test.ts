@@ -313,7 +313,7 @@ describe('a cluster that is not as it should be', () => {
       expect(stderr).toContain('the default of --operator-id');
     });
 
-    it('beside another installation of the same operator id: the log names its namespace and what to do, and it leads once that one is gone', async () => {
+    it('beside another installation of the same operator id: the log names its namespace and what to do, /readyz says 503 and no metric that it leads; it leads once that one is gone', async () => {
       const lease = (holderIdentity: string) => ({
         apiVersion: 'coordination.k8s.io/v1',
         kind: 'Lease',
@@ -327,7 +327,13 @@ describe('a cluster that is not as it should be', () => {
       });
       await applyNamespace(kube, 'other-install');
       await apply(kube, lease('somebody'));
-      const running = await start();
+      const [port = 0] = await freePorts(1);
+      const running = await start({ settings: { 'listen-address': `127.0.0.1:${port}` } });
+      const ops = async (path: string) => {
+        const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+        return { status: answer.status, text: await answer.text() };
+      };
+      const master = 'leader_election_master_status{name="iamdb-operator"}';
       const told = 'another installation has the same operator id; nothing is done beside it';
       await until('the log to tell of it', () =>
         running
@@ -340,8 +346,15 @@ describe('a cluster that is not as it should be', () => {
           ),
       );
       expect(running.log().some(({ msg }) => msg === 'leading')).toBe(false);
+      expect(await ops('/readyz')).toEqual({
+        status: 503,
+        text: 'it is not known to be the only installation of its operator id; the log says more\n',
+      });
+      expect((await ops('/metrics')).text).toContain(`${master} 0\n`);
       await apply(kube, lease(''));
       await until('leading', () => running.log().some(({ msg }) => msg === 'leading'));
+      expect(await ops('/readyz')).toEqual({ status: 200, text: 'ok, leader\n' });
+      expect((await ops('/metrics')).text).toContain(`${master} 1\n`);
     });
 
     it('with CRDs older than the operator: the log names the fields and the command, nothing is read by them, and it goes on once they are upgraded', async () => {

@@ -1,0 +1,82 @@
+// The sweep, in an AWS of several accounts that are not all well.
+import { expect, it } from 'vitest';
+import { accountID, aDatabase } from '../../test/builders/objects.ts';
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { createStore } from '../controller/store.ts';
+import { Failure } from '../reconcile/kernel/failure.ts';
+import type { KnownPolicy } from '../resources/policy/known-roles.ts';
+import { createSweeper } from './sweeper.ts';
+import { type ServiceAccountObject, serviceAccountIndexes, serviceAccountView } from './service-accounts.ts';
+import { userIndexes } from './users-by-role.ts';
+
+const leftBehind: KnownPolicy = {
+  roleARN: `arn:aws:iam::${accountID}:role/payments-gone`,
+  arns: [],
+  usernames: ['payments_gone'],
+};
+const denied = new Failure('denied', 'AccessDenied', 'AWS refused the operator iam:GetAccountSummary.');
+const refused = new Failure('denied', 'AssumeRoleRefused', 'AWS does not let the operator assume a role.');
+
+function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewhere: () => Promise<void> }) {
+  const report = () => {};
+  const users = createStore<IamDatabaseUser, keyof typeof userIndexes>({ indexes: userIndexes, report });
+  const serviceAccounts = createStore<ServiceAccountObject, 'role'>({
+    indexes: serviceAccountIndexes,
+    report,
+  });
+  const assumeRole = { arn: 'arn:aws:iam::444455556666:role/iamdb' };
+  const elsewhere = aDatabase({ metadata: { name: 'elsewhere' }, spec: { assumeRole } });
+  const converged: string[] = [];
+  const noted: Failure[] = [];
+  const unchanged = { result: 'converged', observed: { shards: [] } } as never;
+  const sweep = createSweeper({
+    world: {
+      ...serviceAccountView(serviceAccounts),
+      note: (failure) => noted.push(failure),
+      databases: () => [elsewhere],
+      database: () => undefined,
+      convergePolicy: async (roleARN) => {
+        converged.push(roleARN);
+        return await Promise.resolve({ managed: unchanged, inline: undefined });
+      },
+      convergeBundle: async () => await Promise.resolve(unchanged),
+    },
+    caches: { users, serviceAccounts, configMaps: { list: () => [] } as never },
+    aws: {
+      as: (identity) =>
+        (identity === undefined
+          ? { lookAtQuotas: options.own, knownPolicies: async () => await Promise.resolve([leftBehind]) }
+          : { lookAtQuotas: options.elsewhere, knownPolicies: options.elsewhere }) as never,
+    },
+    timeScale: 1,
+  });
+  return { sweep: async () => await sweep('all', AbortSignal.timeout(5_000)), converged, noted };
+}
+
+const fails = (failure: Error) => async () => await Promise.reject(failure);
+const works = async () => await Promise.resolve([] as never);
+
+it('finds what is left behind though quotas are denied and another account refuses, tells each trouble once, and looks again later', async () => {
+  const { sweep, converged, noted } = sweepOf({ own: fails(denied), elsewhere: fails(refused) });
+  expect(await sweep()).toEqual({ afterMs: 15_000 });
+  expect(converged).toEqual([leftBehind.roleARN]);
+  expect(noted.toSorted((a, b) => a.message.localeCompare(b.message))).toEqual([refused, denied]);
+});
+
+it('waits longer from one failed look to the next, but no longer than between looks that succeed', async () => {
+  let isDown = true;
+  const { sweep } = sweepOf({ own: works, elsewhere: async () => await (isDown ? fails(refused) : works)() });
+  const waits = [];
+  for (let look = 0; look < 8; look += 1) waits.push((await sweep()).afterMs);
+  expect(waits).toEqual([15_000, 30_000, 60_000, 120_000, 240_000, 480_000, 600_000, 600_000]);
+  isDown = false;
+  expect(await sweep()).toEqual({ afterMs: 600_000 });
+  isDown = true;
+  expect(await sweep()).toEqual({ afterMs: 15_000 });
+});
+
+it('fails by what nobody foresaw, which is a defect', async () => {
+  const { sweep, converged } = sweepOf({ own: fails(new TypeError('x')), elsewhere: works });
+  await expect(sweep()).rejects.toMatchObject({ kind: 'unexpected' });
+  expect(converged).toEqual([leftBehind.roleARN]);
+});
