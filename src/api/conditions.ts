@@ -215,6 +215,12 @@ export const reasons = {
     means: 'The database server cannot be reached or is not taking connections.',
     remedy: 'Check network, security groups and the database; the operator goes on by itself.',
   },
+  DatabaseBusy: {
+    means:
+      'The database server answers, but has no connection to spare, or somebody else held what the operator had to change.',
+    remedy:
+      'Free connections, or end the transaction that stays open (pg_locks, pg_stat_activity); the operator goes on by itself.',
+  },
   ReadOnlyServer: {
     means: 'The endpoint leads to a read-only server, as during a failover.',
     remedy: 'Wait for the failover to end; the operator connects anew.',

@@ -23,12 +23,11 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   const ending = endingOf(user, standingOf(user, world), world);
   const { name } = user.spec.databaseRef;
   const [database, state] = [world.database(name), world.stateOf(name)];
-  const time = { now: world.now(), timeScale: world.settings.timeScale };
   const byOthers = isByOthers(database);
   let givenUp = false;
   const roleEnd = async (as: Ending) => {
     const { failure } = await endRole(user, as, world, signal);
-    if (failure === undefined || !isGivenUp(user, failure, database, state, time)) return failure;
+    if (!isGivenUp(user, failure, world)) return failure;
     givenUp = true;
     return undefined;
   };

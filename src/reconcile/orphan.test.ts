@@ -13,6 +13,7 @@ const notReady = new Failure('unavailable', 'TargetNotReady', 'It is being creat
 const denied = new Failure('denied', 'AccessDenied', 'No.');
 const misdeclared = new Failure('invalid', 'TargetMissing', 'The field is not filled.');
 const stopped = new Failure('unavailable', 'DatabaseStopped', 'The cluster is stopped.');
+const busy = new Failure('unavailable', 'DatabaseBusy', 'Somebody holds the role.');
 const down = new Failure('unavailable', 'DatabaseUnavailable', 'The database does not answer.');
 
 /** A user that worked and that was deleted this very moment. */
@@ -165,10 +166,13 @@ describe('a database that cannot be reached', () => {
     ['whose users may go, in the first minute', true, 0.9, down, false],
     ['whose users may go', true, 1, down, true],
     ['whose users may go, and where something else is wrong', true, 60, denied, false],
+    ['whose users may go, and that answers, but is busy', true, 60, busy, false],
   ])('%s', async (_, orphanOnUnreachable, minutes, failure, isLet) => {
     const world = await leaving({ orphanOnUnreachable });
-    world.time += minutes * minute;
     world.roles.broken.observe = failure;
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(false);
+    world.time += minutes * minute;
     await reconcileUser(key, world, signal);
     expect(isGone(world)).toBe(isLet);
     expect(reasons(world).includes('RoleGivenUp')).toBe(isLet);
@@ -177,15 +181,38 @@ describe('a database that cannot be reached', () => {
 
   it('that is stopped lets its users go as well, if it may', async () => {
     const world = await leaving({ orphanOnUnreachable: true });
-    await answers(world, [[2, stopped]]);
+    await answers(world, [
+      [0, stopped],
+      [2, stopped],
+    ]);
     expect(isGone(world)).toBe(true);
+  });
+
+  it.each([
+    ['was busy', busy],
+    ['was refused a right', denied],
+  ])('is waited for from its first silence on, not from the deletion: %s in between', async (_, between) => {
+    const world = await leaving({ orphanOnUnreachable: true });
+    for (const [minutes, failure, isLet] of [
+      [60, down, false],
+      [0.9, between, false],
+      [0.2, down, false],
+      [0.9, down, false],
+      [0.2, down, true],
+    ] as const) {
+      world.time += minutes * minute;
+      world.roles.broken.observe = failure;
+      await reconcileUser(key, world, signal);
+      expect(isGone(world)).toBe(isLet);
+    }
   });
 
   it('lets nobody go whose rights in IAM cannot be ended', async () => {
     const world = await leaving({ orphanOnUnreachable: true });
-    world.time += 60 * minute;
     world.roles.broken.observe = down;
     world.policies.broken.set('*', new Failure('throttled', 'Throttled', 'Slow.'));
+    await reconcileUser(key, world, signal);
+    world.time += 60 * minute;
     await reconcileUser(key, world, signal);
     expect(isGone(world)).toBe(false);
     expect(reasons(world)).not.toContain('RoleGivenUp');

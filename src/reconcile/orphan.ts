@@ -1,16 +1,19 @@
 // When the end of a role is given up: its database is gone, or its owner lets users go while it cannot be reached.
-import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
+import type { IamDatabaseUser } from '../api/objects.ts';
 import type { Reason } from '../api/conditions.ts';
 import type { DatabaseState } from './database-state.ts';
 import { Failure } from './kernel/failure.ts';
-import type { Event } from './world.ts';
+import type { Event, World } from './world.ts';
 
 /** AWS shows databases late and by region: only what it answers again and again for so long is believed. */
 export const goneAfterMs = 900_000;
 /** A connection that fails once is no database that cannot be reached. */
 export const patienceMs = 60_000;
 
-/** Waiting for these is waiting for the database itself. */
+/**
+ * Waiting for these is waiting for the database itself. A server that is only busy is none of them: it answers, and whoever
+ * is to lose its access may be what keeps it busy.
+ */
 export const unreachable: ReadonlySet<Reason> = new Set([
   'DatabaseUnavailable',
   'DatabaseStopped',
@@ -37,19 +40,30 @@ export function missingOf(
   return { missingSince, isGone: now - missingSince >= goneAfterMs * timeScale };
 }
 
-/** Whether a deleted user may go although its role was not ended. */
+/** By uid: since when a deleted user waits for a database that cannot be reached. Begins anew with the process. */
+const waits = new WeakMap<World, Map<string, number>>();
+
+/**
+ * Whether a deleted user may go although its role was not ended. To be told of each try, as one that succeeds, or is
+ * refused by a server that answers, begins the wait anew.
+ */
 export function isGivenUp(
-  user: IamDatabaseUser,
-  failure: Failure,
-  database: IamDatabase | undefined,
-  state: DatabaseState | undefined,
-  { now, timeScale }: { readonly now: number; readonly timeScale: number },
+  { metadata: { uid }, spec }: IamDatabaseUser,
+  failure: Failure | undefined,
+  world: World,
 ): boolean {
-  if (!unreachable.has(failure.reason) || database === undefined) return false;
-  if (state?.isGone === true) return true;
-  const { deletionTimestamp } = user.metadata;
-  const waited = deletionTimestamp === undefined ? 0 : now - Date.parse(deletionTimestamp);
-  return database.spec.orphanOnUnreachable && waited >= patienceMs * timeScale;
+  const since = waits.get(world) ?? new Map<string, number>();
+  waits.set(world, since);
+  const [database, state] = [world.database(spec.databaseRef.name), world.stateOf(spec.databaseRef.name)];
+  if (failure === undefined || !unreachable.has(failure.reason) || database === undefined) {
+    since.delete(uid);
+    return false;
+  }
+  const now = world.now();
+  const first = since.get(uid) ?? now;
+  since.set(uid, first);
+  const isLet = database.spec.orphanOnUnreachable && now - first >= patienceMs * world.settings.timeScale;
+  return state?.isGone === true || isLet;
 }
 
 export const roleGivenUp = ({ spec }: IamDatabaseUser, state: DatabaseState | undefined): Event => ({

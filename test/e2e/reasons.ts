@@ -62,6 +62,7 @@ export const reasonsShownIn = {
   SettingInvalid: 'settings',
   DatabaseNameNotFound: 'refusals',
   DatabaseUnavailable: 'refusals-outside',
+  DatabaseBusy: 'refusals-server',
   ReadOnlyServer: 'refusals-outside',
   AdminLoginRefused: 'refusals-outside',
   AdminSecretMissing: 'lock-out',

@@ -1,4 +1,5 @@
 // A server that does not let the admin or a user do what they need: told, and served again once a person mends it.
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { rehearsalRole } from '../../src/resources/role/rehearsal.ts';
 import { operatorID } from '../stage/account.ts';
@@ -42,6 +43,34 @@ describe('an admin', () => {
       await t.expectServed(bystander);
     },
   );
+});
+
+describe('a role', () => {
+  it('that somebody holds in an open transaction gets DatabaseBusy, is changed once that is over, and its user cannot keep it from ending', async () => {
+    const user = userManifest('held');
+    await t.scene.apply(user);
+    await t.expectServed(user);
+    const { superuser } = t.stage.database.postgres;
+    const [person, tenant] = [
+      new Client({ ...superuser, database: 'postgres' }),
+      new Client({ ...superuser, user: 'payments_held', password: '', database: 'postgres' }),
+    ];
+    for (const client of [person, tenant]) {
+      client.on('error', () => {});
+      await client.connect();
+    }
+    await person.query('BEGIN; ALTER ROLE payments_held CONNECTION LIMIT 7');
+    await t.scene.patch(user, { spec: { connectionLimit: 5 } });
+    const { message } = await t.scene.untilCondition(user, 'RoleReady', 'False', 'DatabaseBusy');
+    expect(message).toContain('pg_locks');
+    await t.scene.untilCondition(user, 'Ready', 'False', 'DatabaseBusy');
+    await person.query('ROLLBACK');
+    await person.end();
+    await t.expectServed(user);
+    await tenant.query("BEGIN; ALTER ROLE payments_held PASSWORD 'y'");
+    await t.remove(user);
+    await tenant.end().catch(() => {});
+  });
 });
 
 describe('a login for proof', () => {

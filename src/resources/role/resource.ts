@@ -10,7 +10,17 @@ import { oneLine, refusals } from './refusals.ts';
 import { gives, type DesiredRole, type ObservedRole, type RoleChange, type RoleOwner } from './role.ts';
 import type { RoleServer } from './server.ts';
 import { ownStates, readGuard, statementsFor } from './sql.ts';
-import { closing, explain, type Hand, isLockedOut, must, read, readOf, transact } from './transaction.ts';
+import {
+  type Attempt,
+  closing,
+  explain,
+  type Hand,
+  isLockedOut,
+  must,
+  read,
+  readOf,
+  transact,
+} from './transaction.ts';
 
 export { rehearse } from './rehearsal.ts';
 export type { RoleServer } from './server.ts';
@@ -68,17 +78,14 @@ async function take(
   before: ObservedRole,
   signal: AbortSignal,
 ): Promise<ObservedRole | undefined> {
-  const { session, desired, server } = hand;
+  const { desired, server } = hand;
   for (const { do: what } of step) {
     if (what === 'end sessions' || what === 'interrupt sessions')
       return await endSessions(hand, what, before);
   }
   const handing = step.find((change) => change.do === 'reassign');
   if (handing !== undefined) return await reassign(hand, handing, before, signal);
-  const attempt = await transact(session, [
-    ...statementsOf(step, desired, before),
-    ...closing(hand, step.some(gives)),
-  ]);
+  const attempt = await attemptStep(hand, step, before);
   if (attempt.result === 'refused') {
     const { refusal, at } = attempt;
     const isOvertaken = wasOvertaken(refusal.sqlState) || (at === undefined && refusal.sqlState === '22012');
@@ -90,6 +97,22 @@ async function take(
   const after = readOf(attempt.rows);
   if (server.authentication === 'Secret' && step.some(gives)) await makeSure(hand, step, after);
   return after;
+}
+
+/**
+ * Whoever is to lose its access can hold it up by an open transaction in which it changes its own role. So its sessions
+ * end within the same transaction then, and what was waited for is had before it could log in anew.
+ */
+async function attemptStep(hand: Hand, step: Step, before: ObservedRole): Promise<Attempt> {
+  const attemptOf = async (changes: Step) =>
+    await transact(hand.session, [
+      ...statementsOf(changes, hand.desired, before),
+      ...closing(hand, changes.some(gives)),
+    ]);
+  const attempt = await attemptOf(step);
+  const isHeldUp = attempt.result === 'refused' && attempt.refusal.sqlState === '55P03';
+  if (!isHeldUp || !step.some((change) => change.do === 'end access')) return attempt;
+  return await attemptOf([{ do: 'interrupt sessions' }, ...step]);
 }
 
 function statementsOf(step: Step, desired: DesiredRole, { role }: ObservedRole) {

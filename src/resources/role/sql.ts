@@ -44,10 +44,16 @@ export const plpgsql = (body: string) => `DO LANGUAGE plpgsql ${literal(body)}`;
 /**
  * Held until the transaction ends. Such locks are per database and roles per server, so all of this runs in the one
  * database `postgres`. GRANT ON DATABASE rewrites one row for all users: without a lock concurrent ones fail.
+ * Anybody who logs in may take one, and must hold nothing up by it: waited for are only those who may change roles.
  */
 export function lock(what: 'role' | 'database', name: string): Statement {
   const lockClass = 0x69_61_6d_64; // "iamd"
-  return free(`SELECT pg_advisory_xact_lock(${lockClass}, hashtext(${literal(`${what}:${name}`)}))`);
+  const id = `hashtext(${literal(`${what}:${name}`)})`;
+  return free(`SELECT CASE WHEN NOT pg_try_advisory_xact_lock(${lockClass}, ${id}) AND EXISTS (
+      SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_roles r ON r.oid = a.usesysid
+      WHERE l.locktype = 'advisory' AND l.granted AND l.classid = ${lockClass} AND l.objid = ${id}::oid AND l.objsubid = 2
+        AND (r.rolname = session_user OR r.rolcreaterole OR r.rolsuper)
+    ) THEN pg_advisory_xact_lock(${lockClass}, ${id}) END`);
 }
 
 /** Raises unless the role still carries the comment that the plan was made upon: somebody else may have been quicker. */

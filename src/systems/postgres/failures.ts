@@ -131,12 +131,13 @@ const adminRows: { readonly [T in Exclude<Trouble, 'other'>]: Row } = {
     'DatabaseUnavailable',
     (where) => `${where} has no database postgres, in which roles are administered.`,
   ],
-  full: ['unavailable', 'DatabaseUnavailable', (where) => `${where} has no connection or memory to spare.`],
+  full: ['unavailable', 'DatabaseBusy', (where) => `${where} has no connection or memory to spare.`],
   down: ['unavailable', 'DatabaseUnavailable', (where) => `${where} is starting up or shutting down.`],
   busy: [
     'unavailable',
-    'DatabaseUnavailable',
-    (where) => `${where} was too busy with other changes of the same roles; the operator tries again.`,
+    'DatabaseBusy',
+    (where) =>
+      `${where} was too busy with other changes of the same roles; the operator tries again. If it stays so, look in pg_locks who holds them.`,
   ],
   'read-only': [
     'unavailable',
