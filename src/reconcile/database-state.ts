@@ -1,7 +1,15 @@
 // What the operator knows of one IamDatabase between passes; kept in memory only.
 import type { RoleServer } from '../resources/role/resource.ts';
+import type { ResolvedProxy } from '../resources/target/proxy.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import { Failure } from './kernel/failure.ts';
+
+/** A proxy as it was judged last. */
+export interface KnownProxy {
+  readonly proxy: ResolvedProxy;
+  /** When AWS showed it no more for the first time, of all times in a row. */
+  readonly missingSince?: number;
+}
 
 export interface DatabaseState {
   /** The last resolved target; a Failure only while there is none, or once it is known to be no longer true. */
@@ -12,6 +20,8 @@ export interface DatabaseState {
   readonly missingSince?: number;
   /** It has said so for so long that the database is gone. */
   readonly isGone?: boolean;
+  /** Of the proxies that are declared; those of the last resolved target while there is none. */
+  readonly proxies?: readonly KnownProxy[];
   /** The rehearsal's answer; NotUsed where somebody else keeps the roles. */
   readonly admin: { readonly serverVersion: string; readonly advice?: string } | Failure | 'NotUsed';
   /** As what the database was rehearsed, where it may sleep. */

@@ -27,6 +27,7 @@ import {
   suspendedConditions,
   waiting,
 } from './status.ts';
+import { withUnseenProxies } from './unseen-proxies.ts';
 import type { Reported, World } from './world.ts';
 
 export async function reconcileDatabase(name: string, world: World, signal: AbortSignal): Promise<NextLook> {
@@ -47,11 +48,12 @@ export async function reconcileDatabase(name: string, world: World, signal: Abor
 
 /** Every failure of a look is a part of the state: users have to know why there is no target or no admin. */
 async function look(database: IamDatabase, world: World, signal: AbortSignal): Promise<DatabaseState> {
-  const { target, unconfirmed } = await resolve(database, world, signal);
+  const { target, ...found } = await resolve(database, world, signal);
   if (target instanceof Failure) {
     const before = world.stateOf(database.metadata.name);
     return {
       target,
+      ...found,
       ...missingOf(target, before, world.now(), world.settings.timeScale),
       admin: new Failure('unavailable', 'Waiting', 'Waits for TargetResolved.'),
       server: undefined,
@@ -59,26 +61,15 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
   }
   if (database.spec.role.delivery !== 'Managed') {
     world.close(database.metadata.name);
-    return {
-      target,
-      admin: 'NotUsed',
-      server: undefined,
-      ...(unconfirmed === undefined ? {} : { unconfirmed }),
-    };
+    return { target, ...found, admin: 'NotUsed', server: undefined };
   }
-  if (database.spec.admin === undefined) return { target, admin: noAdmin, server: undefined };
+  if (database.spec.admin === undefined) return { target, ...found, admin: noAdmin, server: undefined };
   const server = world.open(database, target);
   const admin = advised(
     await rehearse(database, target, server, world, signal),
     await advice(database, world, signal),
   );
-  return {
-    target,
-    admin,
-    server,
-    rehearsedAs: rehearsedAs(database),
-    ...(unconfirmed === undefined ? {} : { unconfirmed }),
-  };
+  return { target, ...found, admin, server, rehearsedAs: rehearsedAs(database) };
 }
 
 /**
@@ -123,24 +114,26 @@ async function resolve(
   database: IamDatabase,
   world: World,
   signal: AbortSignal,
-): Promise<Pick<DatabaseState, 'target' | 'unconfirmed'>> {
+): Promise<Pick<DatabaseState, 'target' | 'unconfirmed' | 'proxies'>> {
+  const before = world.stateOf(database.metadata.name);
+  const knownBefore = before?.proxies === undefined ? {} : { proxies: before.proxies };
   try {
     const target = await world.resolve(database.spec, signal);
     const { assumeRole, connectTo } = database.spec;
     const dialled = connectTo?.host ?? target.endpoint;
-    const { allowLocalAddresses: allowLocal } = world.settings;
-    return {
-      target:
-        checkPartition(target, database.spec.target.type) ??
-        checkAccount(target, assumeRole) ??
-        checkAddress(dialled, { allowLocal }) ??
-        target,
-    };
+    const { allowLocalAddresses: allowLocal, timeScale } = world.settings;
+    const refused =
+      checkPartition(target, database.spec.target.type) ??
+      checkAccount(target, assumeRole) ??
+      checkAddress(dialled, { allowLocal });
+    if (refused !== undefined) return { target: refused, ...knownBefore };
+    return withUnseenProxies(target, database.spec.target.proxies ?? [], before, world.now(), timeScale);
   } catch (thrown) {
     const failure = asFailure(thrown);
-    const before = world.stateOf(database.metadata.name)?.target;
-    const isKnown = before !== undefined && !(before instanceof Failure);
-    return isLossOfSight(failure) && isKnown ? { target: before, unconfirmed: failure } : { target: failure };
+    const isKnown = before !== undefined && !(before.target instanceof Failure);
+    return isLossOfSight(failure) && isKnown
+      ? { target: before.target, unconfirmed: failure, ...knownBefore }
+      : { target: failure, ...knownBefore };
   }
 }
 

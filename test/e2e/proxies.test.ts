@@ -186,6 +186,29 @@ describe('a proxy that cannot be used', () => {
     await recovers();
   });
 
+  it.each([
+    [
+      'stands nowhere for a moment',
+      { target: { kind: 'instance', identifier: 'gone' } },
+      'ProxyTargetsElsewhere',
+    ],
+    ['is not shown for a moment', { region: 'us-east-1' }, 'ProxyNotFound'],
+  ] as const)(
+    'because it %s is told, and keeps its ARNs and its place in the connection',
+    async (_, change, reason) => {
+      stage.aws.rds.modifyProxy('orders-proxy', change);
+      await told(reason);
+      await scene.lookAgain(user);
+      expect(scene.allowedARNs('payments-checkout')).toContain(arnOn(proxy.resourceID));
+      expect(await connection()).toMatchObject({ PGHOST_PROXY: proxy.endpoint });
+      stage.aws.rds.modifyProxy('orders-proxy', {
+        region,
+        target: { kind: 'cluster', identifier: 'orders-prod' },
+      });
+      await recovers();
+    },
+  );
+
   it('because AWS knows none of that name; the others go on', async () => {
     await scene.apply(database('orders-proxy', 'orders-porxy'));
     expect(await told('ProxyNotFound')).toContain('orders-porxy');

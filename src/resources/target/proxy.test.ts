@@ -7,7 +7,6 @@ const inFront: readonly ProxyTargetFacts[] = [{ kind: 'Cluster', identifier: 'or
 const good: ProxyFacts = {
   arn: 'arn:aws:rds:eu-west-1:111122223333:db-proxy:prx-0123456789abcdef0',
   status: 'available',
-  engineFamily: 'POSTGRESQL',
   endpoint: 'Orders-Proxy.proxy-abc.eu-west-1.rds.amazonaws.com',
   roleARN: 'arn:aws:iam::111122223333:role/orders-proxy',
   endToEndIAM: true,
@@ -75,6 +74,19 @@ describe('an RDS Proxy', () => {
     const { proxy, failure } = judged({ ...good, status });
     expect(proxy?.resourceID).toBe('prx-0123456789abcdef0');
     expect(failure?.reason).toBe('ProxyNotReady');
+  });
+
+  it.each([
+    ['nobody knows', undefined, [], true],
+    ['stands nowhere now', good, [], true],
+    ['has targets without a name', good, [{ kind: 'Instance' }], true],
+    ['is told in part', { endToEndIAM: true }, inFront, true],
+    ['stands in front of another', good, [{ kind: 'Cluster', identifier: 'reports' }], undefined],
+    ['keeps passwords', { ...good, endToEndIAM: false }, inFront, undefined],
+    ['keeps passwords and stands nowhere', { ...good, endToEndIAM: false }, [], undefined],
+    ['is suspended', { ...good, status: 'suspended' }, inFront, undefined],
+  ] as const)('that %s may be what it was before, or not', (_what, facts, targets, expected) => {
+    expect(judgeProxy('orders-proxy', facts, targets, server).isUnseen).toBe(expected);
   });
 
   it('that is being modified works on', () => {

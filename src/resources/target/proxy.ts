@@ -19,7 +19,6 @@ export interface ResolvedProxy {
 export interface ProxyFacts {
   readonly arn?: string;
   readonly status?: string;
-  readonly engineFamily?: string;
   readonly endpoint?: string;
   readonly roleARN?: string;
   /** It logs in to the database by IAM as well, and keeps no passwords. */
@@ -48,6 +47,8 @@ const unusable = new Set([
 export interface JudgedProxy {
   readonly proxy?: ResolvedProxy;
   readonly failure?: Failure;
+  /** AWS tells too little to say who it is or where it stands: it may be what it was before. */
+  readonly isUnseen?: true;
 }
 
 /** `facts` undefined: AWS knows no such proxy. One that cannot be used takes nothing from the database itself. */
@@ -60,7 +61,13 @@ export function judgeProxy(
   const what = `RDS Proxy ${name} in ${server.region}`;
   const command = (verb: string) => `aws rds ${verb} --db-proxy-name ${name} --region ${server.region}`;
   const refused = refusalOf(what, command, facts, targets, server);
-  if (refused !== undefined) return { failure: refused };
+  if (refused !== undefined) {
+    // One that stands nowhere is registered anew, as a rule; what keeps passwords is refused wherever it stands.
+    const isUnseen =
+      facts === undefined ||
+      (facts.endToEndIAM && targets.every(({ identifier }) => identifier === undefined));
+    return isUnseen ? { failure: refused, isUnseen } : { failure: refused };
+  }
   const [, partition, region, accountID, resourceID] = proxyARN.exec(facts?.arn ?? '') ?? [];
   const { endpoint, roleARN, status = '' } = facts ?? {};
   const notReady = new Failure(
@@ -76,7 +83,7 @@ export function judgeProxy(
     endpoint === undefined ||
     roleARN === undefined
   ) {
-    return { failure: notReady };
+    return { failure: notReady, isUnseen: true };
   }
   const proxy = { name, partition, accountID, region, resourceID, endpoint: endpoint.toLowerCase(), roleARN };
   return unusable.has(status) ? { proxy, failure: notReady } : { proxy };

@@ -36,6 +36,7 @@ export async function resolveTarget(
     ...blueGreen,
     resourceIDs: [...(blueGreen.resourceIDs ?? judged.resourceIDs), ...proxyIDs],
     ...(proxies.resolved.length === 0 ? {} : { proxies: proxies.resolved }),
+    ...(proxies.unseen.length === 0 ? {} : { unseenProxies: proxies.unseen }),
     ...(proxies.troubles.length === 0 ? {} : { troubles: proxies.troubles }),
   };
 }
@@ -73,11 +74,12 @@ async function resolveProxies(
     proxies.map(async ({ name }) => {
       const facts = await directory.proxy(name, server.region, signal);
       const targets = facts === undefined ? [] : await directory.proxyTargets(name, server.region, signal);
-      return judgeProxy(name, facts, targets, server);
+      return { name, ...judgeProxy(name, facts, targets, server) };
     }),
   );
   return {
     resolved: judged.flatMap(({ proxy }) => proxy ?? []),
+    unseen: judged.flatMap(({ name, isUnseen }) => (isUnseen === true ? [name] : [])),
     troubles: judged.flatMap(({ failure }) => failure ?? []),
   };
 }

@@ -22,6 +22,8 @@ export interface ResolvedTarget {
   readonly proxies?: readonly ResolvedProxy[];
   /** What is wrong with proxies; the database itself can be used all the same. */
   readonly troubles?: readonly Failure[];
+  /** Names of proxies of which AWS shows too little to say who they are or where they stand. */
+  readonly unseenProxies?: readonly string[];
   /** A blue/green deployment is under way: what is changed in the database now is lost or breaks it. */
   readonly isInBlueGreen?: boolean;
   /** As RDS names it; absent with type Explicit, where nobody told. */

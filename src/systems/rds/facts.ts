@@ -52,7 +52,6 @@ export function proxyFacts(proxy: DBProxy): ProxyFacts {
   return {
     ...present('arn', proxy.DBProxyArn),
     ...present('status', proxy.Status),
-    ...present('engineFamily', proxy.EngineFamily),
     ...present('endpoint', proxy.Endpoint),
     ...present('roleARN', proxy.RoleArn),
     endToEndIAM: proxy.DefaultAuthScheme === 'IAM_AUTH',
