@@ -122,6 +122,16 @@ describe('the connection ConfigMap', () => {
     const plan = planConnection(desired, { configMap });
     return 'refused' in plan ? plan.refused.message : 'not refused';
   };
+  const nature = (desired: DesiredConnection, configMap: KeptConfigMap) => {
+    const plan = planConnection(desired, { configMap });
+    return 'refused' in plan ? [plan.refused.kind, plan.refused.reason] : 'not refused';
+  };
+
+  it('that is in the way needs a person', () => {
+    expect(nature(present, { ...kept, labels: {} })).toEqual(['conflict', 'ForeignConfigMap']);
+    expect(nature({ ...present, kind: 'policy' }, kept)).toEqual(['conflict', 'ForeignConfigMap']);
+    expect(nature(present, ofAnother)).toEqual(['conflict', 'ConfigMapClaimed']);
+  });
 
   it('that is in the way is told with what to do about it', () => {
     expect(refusalOf(present, { ...kept, labels: {} })).toBe(

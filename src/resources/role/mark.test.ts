@@ -1,6 +1,15 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { formatMark, type Mark, mayEnd, mayKeep, parseMark } from './mark.ts';
+import {
+  formatMark,
+  looksMarked,
+  type Mark,
+  markOf,
+  mayEnd,
+  mayKeep,
+  parseMark,
+  releasedComment,
+} from './mark.ts';
 import type { RoleOwner } from './role.ts';
 
 const name = fc.string({ unit: 'binary', minLength: 1 });
@@ -52,6 +61,18 @@ it.each([
   formatMark(example).replace('"v":1', '"v":2'),
   formatMark(example).replace('"readers"', '7'),
   formatMark(example).replace('"object-1"', '""'),
+  ...['operator', 'namespaceUID', 'namespace', 'name', 'uid', 'server'].flatMap((field) => [
+    formatMark(example).replace(new RegExp(`"${field}":"[^"]*"`), `"${field}":""`),
+    formatMark(example).replace(new RegExp(`"${field}":"[^"]*"`), `"${field}":7`),
+  ]),
+  ...['groups', 'databases'].flatMap((field) => [
+    formatMark(example).replace(new RegExp(`"${field}":\\[[^\\]]*\\]`), `"${field}":"readers"`),
+    formatMark(example).replace(new RegExp(`"${field}":\\[[^\\]]*\\]`), `"${field}":[""]`),
+  ]),
+  formatMark({ ...example, settings: ['work_mem'] }).replace('"work_mem"', '7'),
+  formatMark(example).replace(/\{.*/, 'null}'),
+  formatMark(example).replace(/\{.*/, '{"v":1,}'),
+  `And ${formatMark(example)}`,
   formatMark(example).replace(/\{.*/, '[]'),
   formatMark(example).replace(/\{.*/, '{"v":1}'),
 ])('is not seen in %j', (comment) => {
@@ -97,4 +118,44 @@ it.each<[string, Partial<Mark>, { keep: boolean; end: boolean }]>([
 it('is nobodys without a mark', () => {
   expect(mayKeep(owner, undefined)).toBe(false);
   expect(mayEnd(owner, undefined)).toBe(false);
+});
+
+it('says who wrote it only where that was a script', () => {
+  const byScript: Mark = { ...example, by: 'script' };
+  expect(parseMark(formatMark(byScript))).toEqual(byScript);
+  expect(parseMark(formatMark(example))).not.toHaveProperty('by');
+  expect(parseMark(formatMark(byScript).replace('"by":"script"', '"by":"hand"'))).toEqual(example);
+});
+
+it('is one text for one mark: each name once, in one order, and no settings where there are none', () => {
+  const text = formatMark({
+    ...example,
+    groups: ['b', 'a', 'b'],
+    databases: ['d', 'c'],
+    settings: ['y', 'x', 'y'],
+  });
+  expect(text).toBe(
+    'Kept by iamdb-operator for IamDatabaseUser payments/checkout; this comment is how it knows its own: {"v":1,"operator":"operator-1","namespaceUID":"namespace-1","namespace":"payments","name":"checkout","uid":"object-1","server":"cluster-ABC","groups":["a","b"],"databases":["c","d"],"settings":["x","y"]}',
+  );
+  expect(formatMark(example)).not.toContain('settings');
+  expect(markOf(owner, ['b', 'a', 'a'], ['d', 'c'], ['y', 'x'])).toEqual({
+    ...example,
+    groups: ['a', 'b'],
+    databases: ['c', 'd'],
+    settings: ['x', 'y'],
+  });
+  expect(markOf(owner, [], []).settings).toEqual([]);
+});
+
+it("is somebody's even where it cannot be read", () => {
+  expect(looksMarked(formatMark(example).slice(0, 40))).toBe(true);
+  for (const comment of [undefined, '', 'kept by hand', `x${formatMark(example)}`, releasedComment(owner)]) {
+    expect(looksMarked(comment)).toBe(false);
+  }
+});
+
+it('gives way to words for whoever meets a role that was let go', () => {
+  expect(releasedComment(owner)).toBe(
+    'released by iamdb-operator operator-1: was kept for IamDatabaseUser payments/checkout; nothing keeps this role any more',
+  );
 });
