@@ -5,6 +5,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { createStore } from '../controller/store.ts';
 import { Failure } from '../reconcile/kernel/failure.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
+import { noPodIdentities } from './pod-identities.ts';
 import { createSweeper } from './sweeper.ts';
 import { type ServiceAccountObject, serviceAccountIndexes, serviceAccountView } from './service-accounts.ts';
 import { userIndexes } from './users-by-role.ts';
@@ -31,7 +32,7 @@ function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewher
   const unchanged = { result: 'converged', observed: { shards: [] } } as never;
   const sweep = createSweeper({
     world: {
-      ...serviceAccountView(serviceAccounts),
+      ...serviceAccountView(serviceAccounts, noPodIdentities),
       note: (failure) => noted.push(failure),
       databases: () => [elsewhere],
       database: () => undefined,
