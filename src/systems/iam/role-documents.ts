@@ -26,22 +26,22 @@ export function createRoleReader(
   // Several calls, each of which may have to wait for its turn.
   const timeoutMs = 10 * requestTimeoutMs;
   const looks = sharedLook<RoleDocuments | undefined>({ keepMs, timeoutMs, now: () => clock.now() });
-  /** A version never changes. */
-  const versions = new Map<string, string>();
+  /** The last version seen of each policy, which never changes. */
+  const versions = new Map<string, { readonly version: string; readonly document: string }>();
 
   const managed = async (policyARN: string, signal: AbortSignal): Promise<string> => {
     const { Policy } = await calls.read('GetPolicy', signal, (client, options) =>
       client.send(new GetPolicyCommand({ PolicyArn: policyARN }), options),
     );
     const versionID = Policy?.DefaultVersionId ?? 'v1';
-    const key = `${policyARN} ${Policy?.PolicyId} ${versionID}`;
-    const known = versions.get(key);
-    if (known !== undefined) return known;
+    const version = `${Policy?.PolicyId} ${versionID}`;
+    const known = versions.get(policyARN);
+    if (known?.version === version) return known.document;
     const { PolicyVersion } = await calls.read('GetPolicyVersion', signal, (client, options) =>
       client.send(new GetPolicyVersionCommand({ PolicyArn: policyARN, VersionId: versionID }), options),
     );
     const document = PolicyVersion?.Document ?? '';
-    versions.set(key, document);
+    versions.set(policyARN, { version, document });
     return document;
   };
 
