@@ -327,6 +327,11 @@ describe.skipIf(noHelm)('the PrometheusRule', () => {
     );
   });
 
+  it('links nowhere where no page is named', async () => {
+    const [group] = await rendered();
+    expect(group?.rules.filter(({ annotations }) => 'runbook_url' in annotations)).toEqual([]);
+  });
+
   it('leaves out what is not wanted, and takes in what is added', async () => {
     const own = { alert: 'Own', expr: 'vector(1)' };
     const [group] = await rendered({ without: ['IamdbUserNotReady'], extraRules: [own] });

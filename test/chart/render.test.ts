@@ -113,6 +113,10 @@ describe.skipIf(noHelm)('a CRD in the chart', () => {
     expect(specs(await crds())).toEqual(specs(shipped));
   });
 
+  it('is left out for whoever installs it, or keeps a newer one', async () => {
+    expect(await crds({ crds: { install: false } })).toEqual([]);
+  });
+
   it('stays when the chart goes, unless told otherwise', async () => {
     const policies = (some: readonly Manifest[]) =>
       some.map(({ metadata }) => metadata.annotations?.['helm.sh/resource-policy']);

@@ -108,6 +108,7 @@ const contents = async () => await Promise.all(objects.map(contentOf));
 
 describe.skipIf(noHelm).each(versions)('an installation of $name', (version) => {
   let before: Awaited<ReturnType<typeof contents>>;
+  let older: string;
   const skipped = whyNot(version);
 
   beforeAll(async () => {
@@ -119,12 +120,12 @@ describe.skipIf(noHelm).each(versions)('an installation of $name', (version) => 
   beforeEach(({ skip }) => skip(skipped !== undefined, skipped));
 
   it('takes objects', async () => {
-    const folder = join(server.folder('older'), 'chart');
-    cpSync(chartFolder, folder, { recursive: true });
+    older = join(server.folder('older'), 'chart');
+    cpSync(chartFolder, older, { recursive: true });
     for (const name of git('ls-tree', '--name-only', version.commit ?? '', 'crds/').split('\n')) {
-      writeFileSync(join(folder, 'files', name), git('show', `${version.commit}:${name}`));
+      writeFileSync(join(older, 'files', name), git('show', `${version.commit}:${name}`));
     }
-    await helmDoes('install', 'iamdb-operator', folder, '--create-namespace');
+    await helmDoes('install', 'iamdb-operator', older, '--create-namespace');
     await applyManifest(server.kube, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'payments' } });
     for (const object of objects) {
       await untilServed(server.kube, object);
@@ -166,6 +167,15 @@ describe.skipIf(noHelm).each(versions)('an installation of $name', (version) => 
       if (answer !== 200) refusals.push(`${path}: ${body.message}`);
     }
     expect(refusals).toEqual([]);
+  });
+
+  it('leaves the newer CRDs when it goes back to an older chart', async () => {
+    const crds = (await helm.render()).filter(({ kind }) => kind === 'CustomResourceDefinition');
+    const served = async () => await Promise.all(crds.map(async (crd) => (await read(crd))['spec']));
+    const newer = await served();
+    await helmDoes('upgrade', 'iamdb-operator', older, '--set', 'crds.install=false');
+    expect(await served()).toEqual(newer);
+    expect(await contents()).toMatchObject(before);
   });
 
   it('is uninstalled, and the objects are still there', async () => {

@@ -1,13 +1,17 @@
 // The workflow files: they parse, name scripts that exist, pin what they use and take few rights.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
+import { helm, noHelm } from '../chart/helm.ts';
 import { scripts } from './known.ts';
 import { root } from './pages.ts';
 
 interface Step {
+  readonly name?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
   readonly uses?: string;
   readonly run?: string;
 }
@@ -71,6 +75,35 @@ describe.each(texts)('%s', (_, text) => {
       expect(spawnSync('bash', ['-n'], { input: run, encoding: 'utf8' }).stderr).toBe('');
       // What an expression is replaced by would be run as shell.
       expect(run).not.toContain('${{');
+    }
+  });
+});
+
+describe('what runs the tests', () => {
+  it.each(texts.filter(([, text]) => /run: npm test$/m.test(text)))('has the history: %s', (_, text) => {
+    const { jobs } = parseDocument(text).toJS() as Workflow;
+    const checkout = jobs['test']?.steps.find(({ uses }) => uses?.startsWith('actions/checkout@'));
+    expect(checkout?.with?.['fetch-depth']).toBe(0);
+  });
+});
+
+describe.skipIf(noHelm)('a released chart', () => {
+  it('installs the image of its release', async () => {
+    const text = readFileSync(join(folder, 'release.yml'), 'utf8');
+    const step = stepsOf(parseDocument(text).toJS() as Workflow).find(
+      ({ name }) => name === 'name the image in the chart',
+    );
+    const copy = mkdtempSync(join(tmpdir(), 'iamdb-release-'));
+    try {
+      const chart = join(copy, 'charts/iamdb-operator');
+      cpSync(join(root, 'charts/iamdb-operator'), chart, { recursive: true });
+      const env = { PATH: process.env['PATH'] ?? '', IMAGE: 'ghcr.io/owner/iamdb-operator' };
+      const { status } = spawnSync('bash', ['-e', '-c', step?.run ?? 'exit 1'], { cwd: copy, env });
+      expect(status).toBe(0);
+      const deployment = (await helm.render({}, chart)).find(({ kind }) => kind === 'Deployment');
+      expect(JSON.stringify(deployment)).toMatch(/"image":"ghcr\.io\/owner\/iamdb-operator:\d+\.\d+\.\d+"/);
+    } finally {
+      rmSync(copy, { recursive: true });
     }
   });
 });

@@ -175,9 +175,7 @@ export const chartValues: Values = {
     enabled: flag('For the Prometheus operator: the alerts of docs/reference/alerts.md.', false),
     labels: texts('By which Prometheus selects it, such as release: prometheus.'),
     runbookURL: text(
-      'Where that page is to be read; the name of the alert is added as its anchor.',
-      'docs/reference/alerts.md',
-      { minLength: 1 },
+      'URL at which you publish that page; each alert links there, with its name as anchor. Default: no link.',
     ),
     without: leaf('Names of alerts that are not wanted.', [], { type: 'array', items: { type: 'string' } }),
     extraRules: objects('More rules of the group.'),
