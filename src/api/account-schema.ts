@@ -33,8 +33,9 @@ export const assumeRole = {
 /** Of the spec: the database is where the role is. */
 export const assumeRoleRules = [
   {
-    rule: '!has(oldSelf.assumeRole) || has(self.assumeRole)',
-    message: 'assumeRole stays: without it another account would be looked at',
+    rule: 'has(self.assumeRole) == has(oldSelf.assumeRole)',
+    message:
+      'assumeRole stays, or stays absent: otherwise another account would be looked at. Create another IamDatabase',
   },
   {
     rule: "!has(self.assumeRole) || !has(self.target.explicit) || self.assumeRole.arn.split(':')[4] == self.target.explicit.accountID && (!has(self.target.explicit.partition) || self.assumeRole.arn.split(':')[1] == self.target.explicit.partition)",

@@ -1,4 +1,6 @@
 // When a login has to be proven anew, and the proof as a link of the chain.
+import type { Reason } from '../api/conditions.ts';
+import { annotations } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { Failure, asFailure } from './kernel/failure.ts';
 import type { Done } from './links.ts';
@@ -30,7 +32,8 @@ export async function proveAccess(
   signal: AbortSignal,
 ): Promise<AccessDone> {
   const { probe } = standing.database.spec;
-  const isPeriodic = probe.policy === 'Periodic' && !maySleep(standing.database);
+  const isAsleep = maySleep(standing.database);
+  const isPeriodic = probe.policy === 'Periodic' && !isAsleep;
   if (probe.policy === 'Never' || user.spec.probe.as === 'Nobody') return { link: notAsked };
   const arns = world.arnsOf(user, standing.target);
   const now = world.now();
@@ -43,13 +46,14 @@ export async function proveAccess(
     last !== undefined &&
     !changed &&
     !isAskedFor(user) &&
-    stillHolds(last, user, { arns, roleARNs, where })
+    (isProven(last) || (isAsleep && isRefusal(last))) &&
+    isOfTheSame(last, user, { arns, roleARNs, where })
   ) {
     // One that was carried over has to become due, so it is remembered with the time at which it does.
     world.proofs.set(user.metadata.uid, last);
-    if (!isPeriodic) return { link: linkOf(last), proof: last };
+    if (!isPeriodic) return { link: linkOf(last, isAsleep), proof: last };
     const dueMs = last.countsFrom + intervalMs - now;
-    if (dueMs > 0) return { link: linkOf(last), proof: last, againMs: dueMs };
+    if (dueMs > 0) return { link: linkOf(last, isAsleep), proof: last, againMs: dueMs };
   }
   const changedAt = isKeptByOthers(just.policies)
     ? undefined
@@ -61,7 +65,7 @@ export async function proveAccess(
   const proof: Proof = { verdict, generation, arns, roleARNs, where, at: now, countsFrom: now, changedAt };
   world.proofs.set(user.metadata.uid, proof);
   const againMs = againAfter(verdict, isPeriodic ? intervalMs : undefined, world);
-  return { link: linkOf(proof), proof, ...(againMs === undefined ? {} : { againMs }) };
+  return { link: linkOf(proof, isAsleep), proof, ...(againMs === undefined ? {} : { againMs }) };
 }
 
 /** Nothing of ours spreads in IAM then: a refusal is one, until somebody attaches the policy. */
@@ -173,12 +177,18 @@ function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Pr
 }
 
 /** A login by the operator's own identity is one as well, and costs the database as much. */
-const stillHolds = (
+const isProven = ({ verdict: { status, reason } }: Proof) =>
+  status === 'True' || reason === 'ProvenAsOperator';
+
+/** What a login was answered, past the time in which that may be propagation; the next one would be answered alike. */
+const isRefusal = ({ verdict: { status, reason } }: Proof) => status === 'False' && refusals.has(reason);
+const refusals: ReadonlySet<Reason> = new Set(['TokenRefused', 'LoginForbidden', 'WrongIdentity']);
+
+const isOfTheSame = (
   last: Proof,
   user: IamDatabaseUser,
   { arns, roleARNs, where }: Pick<Proof, 'arns' | 'roleARNs' | 'where'>,
 ) =>
-  (last.verdict.status === 'True' || last.verdict.reason === 'ProvenAsOperator') &&
   last.generation === user.metadata.generation &&
   last.arns.join(' ') === arns.join(' ') &&
   last.roleARNs.join(' ') === roleARNs.join(' ') &&
@@ -187,8 +197,9 @@ const stillHolds = (
 const placeOf = ({ target, database: { spec } }: Eligible) =>
   JSON.stringify([target.endpoint, target.port, spec.database, spec.connectTo]);
 
-function linkOf({ verdict }: Proof): Link {
-  const { status, reason, message, retryAfterMs, failure } = verdict;
+function linkOf(proof: Proof, isAsleep: boolean): Link {
+  const { status, reason, retryAfterMs, failure } = proof.verdict;
+  const message = `${proof.verdict.message}${isAsleep && isRefusal(proof) ? notTriedAgain : ''}`;
   // Only a person, or IAM in its own time, mends a refusal; a network comes back by itself.
   const kind = reason === 'Unreachable' ? 'unavailable' : 'denied';
   return {
@@ -202,6 +213,8 @@ function linkOf({ verdict }: Proof): Link {
       : {}),
   };
 }
+
+const notTriedAgain = ` The database is not woken to try again (resync): once that is mended, ask for it with annotation ${annotations.reconcileRequestedAt}.`;
 
 const notAsked: Link = {
   type: 'AccessVerified',

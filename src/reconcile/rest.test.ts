@@ -112,6 +112,44 @@ describe('a database that may sleep', () => {
     expect(world.stored().status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
   });
 
+  it.each(['TokenRefused', 'LoginForbidden', 'WrongIdentity'] as const)(
+    'is not woken again and again by a login that was answered %s, until somebody edits, asks or moves it',
+    async (reason) => {
+      const world = await settled(onChange);
+      world.verdicts = [{ status: 'False', reason, message: 'No.' }];
+      const refuse = async (change: () => void) => {
+        change();
+        await pass(world);
+        expect(logins(world).some((call) => call.startsWith('prove'))).toBe(true);
+        for (let minutes = 0; minutes < 600; minutes += 10) {
+          world.time += 600_000;
+          await pass(world);
+          expect(logins(world)).toEqual([]);
+        }
+        const told = world.stored().status?.conditions?.find(({ type }) => type === 'AccessVerified');
+        expect([told?.status, told?.reason]).toEqual(['False', reason]);
+        expect(told?.message).toContain(annotations.reconcileRequestedAt);
+      };
+      await refuse(() => world.put(edited(world.stored())));
+      await refuse(() => world.put(asked(world.stored())));
+      await refuse(() => {
+        world.resolved = aTarget({ endpoint: 'moved.eu-west-1.rds.amazonaws.com' });
+      });
+    },
+  );
+
+  it.each(['Unreachable', 'NotTrusted'] as const)(
+    'is tried again while %s: that passes, or is no login',
+    async (reason) => {
+      const world = await settled(onChange);
+      world.verdicts = [{ status: 'False', reason, message: 'No.' }];
+      world.put(edited(world.stored()));
+      await pass(world);
+      await pass(world);
+      expect(logins(world).some((call) => call.startsWith('prove'))).toBe(true);
+    },
+  );
+
   it('is left asleep once an access has ended, and woken when it is given back', async () => {
     const expirationTime = '2026-03-01T00:00:00Z';
     const world = await settled(onChange, { expirationTime });

@@ -91,9 +91,9 @@ export interface World extends View, AssociationView {
     username: string,
     signal: AbortSignal,
   ): Promise<Failure | undefined>;
-  /** Whether this process saw the user's role to be ours: only then may a policy let anybody in as it. */
   /** Whether the role of a user that has begun turned out to be somebody else's. */
   readonly disowned: { has(uid: string): boolean; add(uid: string): void; delete(uid: string): void };
+  /** Whether this process saw the user's role to be ours: only then may a policy let anybody in as it. */
   readonly vetted: { has(uid: string): boolean; add(uid: string): void; delete(uid: string): void };
 
   role(server: RoleServer): Resource<DesiredRole, ObservedRole, RoleChange>;

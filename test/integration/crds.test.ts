@@ -565,7 +565,9 @@ describe('an IamDatabase', () => {
       assumeRole: { arn: `arn:aws:iam::${account}:role/iamdb`, externalID },
     });
     await create(databases, 'own', databaseSpec());
-    expect(await objectionToChange(databases, 'own', reached('444455556666'))).toBe('');
+    for (const account of ['444455556666', '111122223333']) {
+      expect(await objectionToChange(databases, 'own', reached(account))).toContain('stays absent');
+    }
     await create(databases, 'reached', databaseSpec(reached('444455556666')));
     expect(await objectionToChange(databases, 'reached', reached('444455556666', 'two'))).toBe('');
     expect(await objectionToChange(databases, 'reached', reached('111122223333'))).toContain(
