@@ -37,6 +37,8 @@ describe('the trust policy of a role for pods', () => {
     ['a denial', [allow(), { ...allow({ Action: 'sts:AssumeRole' }), Effect: 'Deny' }], 'denied'],
     ['a denial of tagging', [allow(), { ...allow({ Action: 'sts:TagSession' }), Effect: 'Deny' }], 'denied'],
     ['a denial under a condition', [allow(), { ...allow(tags('payments')), Effect: 'Deny' }], 'none'],
+    ['nothing but a denial under a condition', [{ ...allow(tags('payments')), Effect: 'Deny' }], 'service'],
+    ['an action that is no text', [allow({ Action: [7, null] })], 'service'],
     [
       'a denial for others',
       [allow(), { ...allow({ Principal: { Service: 'ec2.amazonaws.com' } }), Effect: 'Deny' }],
@@ -65,6 +67,7 @@ describe('the trust policy of a role for pods', () => {
     expect(fault([allow({ Action: 'sts:AssumeRole' })], untagged)).toBe('none');
     expect(fault([allow(tags('payments'))], untagged)).toBe('tags');
     expect(fault([allow(tags('payments', 'StringEqualsIfExists'))], untagged)).toBe('none');
+    expect(fault([allow({ Effect: 'Deny' })], untagged)).toBe('denied');
   });
 
   it('that cannot be read allows nothing', () => {

@@ -141,6 +141,16 @@ describe('a login', () => {
       15_000,
     ],
     [
+      'the token was refused, and nothing is known of a change',
+      wish,
+      roleARN,
+      failed('TokenRefused', undefined),
+      'False',
+      'TokenRefused',
+      `The database knows checkout as an IAM user and refused the token of ${roleARN}. Look at PolicyReady first (the ARN must name this server's resource id, region, account and user), then at permission boundaries, explicit denies and SCPs of the role.`,
+      15_000,
+    ],
+    [
       'the token was refused right after the change',
       { ...wish, changedAt: wish.now - 20_000 },
       roleARN,

@@ -41,6 +41,33 @@ describe('the ARN of a database user', () => {
     );
   });
 
+  test.for([
+    ['partition', 'gcp', 'InternalError'],
+    ['partition', 'xaws', 'InternalError'],
+    ['region', 'e1', 'InternalError'],
+    ['region', 'xEU-west-1', 'InternalError'],
+    ['accountID', '1111222233334', 'InternalError'],
+    ['accountID', '11112222333', 'InternalError'],
+    ['resourceID', 'xdb-A', 'InternalError'],
+    ['resourceID', 'db-', 'InternalError'],
+    ['resourceID', 'db-A.', 'InternalError'],
+    ['username', '1a', 'UsernameNotAllowed'],
+    ['username', 'a'.repeat(64), 'UsernameNotAllowed'],
+  ] as const)('is refused for its %s, which the message names: %s', ([part, value, reason]) => {
+    const build = () => {
+      try {
+        return dbUserARN({ ...user, [part]: value });
+      } catch (thrown) {
+        return thrown;
+      }
+    };
+    expect(build()).toMatchObject({
+      kind: 'invalid',
+      reason,
+      message: `The ${part} of the database user has characters that may not stand in an ARN of a policy.`,
+    });
+  });
+
   test('comes back as its parts', () => {
     expect(parseDbUserARN(dbUserARN(user))).toEqual(user);
   });
@@ -71,6 +98,11 @@ describe('the ARN of a database user', () => {
     'arn:aws:rds-db:eu-west-1:*:dbuser:db-A/a',
     'arn:aws:rds-db:eu-west-1:111122223333:dbuser/db-A/a',
     'arn:aws:s3:::bucket/key',
+    'xarn:aws:rds-db:eu-west-1:111122223333:dbuser:db-A/a',
+    'arn:aws:rds-db:eu-west-1:111122223333:dbuser:db-A/a/b',
+    'arn:aws:rds-db:eu-west-1:111122223333:dbuser:db-A/a:b',
+    'arn:gcp:rds-db:eu-west-1:111122223333:dbuser:db-A/a',
+    'arn:aws:rds-db:EU:111122223333:dbuser:db-A/a',
     '*',
   ])('is not taken for one: %s', (arn) => {
     expect(parseDbUserARN(arn)).toBeUndefined();
@@ -101,7 +133,20 @@ describe('the ARN of a role', () => {
 
   test('of AWS itself cannot be attached to', () => {
     expect(isAttachable(parseRoleARN(roleARN))).toBe(true);
-    expect(isAttachable(parseRoleARN('arn:aws:iam::111122223333:role/aws-service-role/a.b/c'))).toBe(false);
+    for (const name of [
+      'aws-service-role/a.b/c',
+      'aws-reserved/sso.amazonaws.com/eu-west-1/x',
+      'AWSReservedSSO_Admin_1',
+    ]) {
+      expect(isAttachable(parseRoleARN(`arn:aws:iam::111122223333:role/${name}`))).toBe(false);
+    }
+    for (const name of ['team/aws-service-role/c', 'team/aws-reserved/c', 'My_AWSReservedSSO_Admin']) {
+      expect(isAttachable(parseRoleARN(`arn:aws:iam::111122223333:role/${name}`))).toBe(true);
+    }
+  });
+
+  test('that is none is told without it', () => {
+    expect(() => parseRoleARN('role/x')).toThrow('A principal is not the ARN of an IAM role.');
   });
 });
 
@@ -159,6 +204,10 @@ describe('a document', () => {
     ['a denial beside it', documentWith(statement, { ...statement, Effect: 'Deny' })],
     ['a condition', documentWith({ ...statement, Condition: { Bool: { 'aws:SecureTransport': 'true' } } })],
     ['an older language', documentWith(statement).replace('2012-10-17', '2008-10-17')],
+    ['another name of the statement', documentWith({ ...statement, Sid: 'Mine' })],
+    ['its action in a list', documentWith({ ...statement, Action: ['rds-db:connect'] })],
+    ['something beside its statements', documentWith(statement).replace('{', '{"Id":"mine",')],
+    ['two statements of ours', documentWith(statement, statement)],
     ['the same ARN twice', documentWith({ ...statement, Resource: [arnOf('a'), arnOf('a')] })],
   ] as const)('edited by hand is not exact, and its exact ARNs are known: %s', ([, text]) => {
     expect(readDocument(text)).toEqual({ arns: [arnOf('a')], released: [], exact: false });
@@ -171,6 +220,11 @@ describe('a document', () => {
       documentWith({ Effect: 'Allow', NotAction: 'rds-db:connect', Resource: [arnOf('a')] }),
     ],
     ['another action', documentWith({ ...statement, Action: 's3:GetObject' })],
+    ['an action of another service of that name', documentWith({ ...statement, Action: 'rds:connect' })],
+    ['a resource that is no text', documentWith({ ...statement, Resource: [7, null] })],
+    ['a statement that is no object', '{"Version":"2012-10-17","Statement":["rds-db:connect"]}'],
+    ['no statement', '{"Version":"2012-10-17","Statement":[]}'],
+    ['no statements at all', '{"Version":"2012-10-17"}'],
     ['no JSON', 'hello'],
     ['broken encoding', '%E0%A4%A'],
     ['no object', '[1]'],
