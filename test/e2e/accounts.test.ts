@@ -84,6 +84,7 @@ describe('a database in another account', () => {
     await here.untilReady(databaseElsewhere(stage));
     await here.lookAgain(elsewhere);
     await here.untilReady(elsewhere);
+    expect(there.allowedARNs('payments-checkout')).toEqual([otherARN()]);
   });
 
   it('has its own user under the same name, whose role logs in there', async () => {
