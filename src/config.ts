@@ -52,9 +52,10 @@ export const settings = {
   },
   workers: {
     type: 'integer',
-    default: 8,
+    default: 1_000,
     least: 1,
-    sentence: 'Users reconciled at the same time.',
+    sentence:
+      'Users reconciled at the same time: they share queries and policy changes. Connections, logins and IAM writes have limits of their own.',
     helm: 'workers',
   },
   'pool-size': {

@@ -17,9 +17,10 @@ interface Run {
   readonly fail: (error: Error) => void;
 }
 
-function sharing() {
+function sharing(turns?: { enter(): Promise<(() => void) | undefined>; readonly noTurn: number }) {
   const runs: Run[] = [];
   const ask = coalesce<number>({
+    ...(turns === undefined ? {} : { turns }),
     run: (key, signal) =>
       new Promise((resolve, reject) => {
         runs.push({ key, signal, end: resolve, fail: reject });
@@ -129,4 +130,44 @@ test('a run is aborted at its deadline', async () => {
   runs[0]?.end(1);
   await answer;
   expect(clock.timers()).toBe(0);
+});
+
+test('who asks while a run stands in line is served by it, and its turn ends with it', async () => {
+  const turn = Promise.withResolvers<() => void>();
+  let left = 0;
+  const { runs, ask } = sharing({ enter: () => turn.promise, noTurn: -1 });
+  const early = ask('k', never);
+  await clock.settle();
+  const late = ask('k', never);
+  await clock.settle();
+  expect(runs).toHaveLength(0);
+  turn.resolve(() => (left += 1));
+  await clock.settle();
+  expect(runs).toHaveLength(1);
+  expect(left).toBe(0);
+  runs[0]?.end(1);
+  expect(await Promise.all([early, late])).toEqual([1, 1]);
+  expect(left).toBe(1);
+});
+
+test('a run whose turn does not come is not begun, and all who asked are told', async () => {
+  const { runs, ask } = sharing({ enter: () => Promise.resolve(undefined), noTurn: -1 });
+  expect(await Promise.all([ask('k', never), ask('k', never)])).toEqual([-1, -1]);
+  expect(runs).toHaveLength(0);
+  expect(await ask('k', never)).toBe(-1);
+});
+
+test('a run that was left by all while it stood in line is not begun, and gives its turn back', async () => {
+  const turn = Promise.withResolvers<() => void>();
+  let left = 0;
+  const { runs, ask } = sharing({ enter: () => turn.promise, noTurn: -1 });
+  const caller = new AbortController();
+  const asked = ask('k', caller.signal);
+  await clock.settle();
+  caller.abort();
+  await expect(asked).rejects.toThrow('abort');
+  turn.resolve(() => (left += 1));
+  await clock.settle();
+  expect(runs).toHaveLength(0);
+  expect(left).toBe(1);
 });

@@ -7,6 +7,15 @@ export interface CoalesceOptions<Result> {
   /** After this a run's signal is aborted. */
   readonly deadlineMs: number;
   readonly clock: Clock;
+  /** Where a run has to wait before it begins, with all who ask meanwhile; default: nowhere. */
+  readonly turns?: Turns<Result>;
+}
+
+export interface Turns<Result> {
+  /** Answers what ends the turn, or undefined if none came. */
+  enter(key: string, signal: AbortSignal): Promise<(() => void) | undefined>;
+  /** What all who asked are told then. */
+  readonly noTurn: Result;
 }
 
 /**
@@ -23,15 +32,21 @@ interface Run<Result> {
   callers: number;
 }
 
-export function coalesce<Result>({ run, deadlineMs, clock }: CoalesceOptions<Result>): Coalesced<Result> {
+export function coalesce<Result>(options: CoalesceOptions<Result>): Coalesced<Result> {
+  const { run, deadlineMs, clock, turns } = options;
   /** Per key the runs not ended yet: the one that is running, and the one that has not begun. */
   const running = new Map<string, Run<Result>>();
   const coming = new Map<string, Run<Result>>();
 
   const begin = async (key: string, self: Run<Result>): Promise<Result> => {
     await running.get(key)?.result.catch(() => {});
+    const leave = turns === undefined ? () => {} : await turns.enter(key, self.deserted.signal);
     if (coming.get(key) === self) coming.delete(key);
-    if (self.deserted.signal.aborted) throw abortError(self.deserted.signal);
+    if (self.deserted.signal.aborted) {
+      leave?.();
+      throw abortError(self.deserted.signal);
+    }
+    if (leave === undefined && turns !== undefined) return turns.noTurn;
     running.set(key, self);
     const deadline = startDeadline(clock, deadlineMs, self.deserted.signal);
     try {
@@ -39,6 +54,7 @@ export function coalesce<Result>({ run, deadlineMs, clock }: CoalesceOptions<Res
     } finally {
       deadline.end();
       running.delete(key);
+      leave?.();
     }
   };
 

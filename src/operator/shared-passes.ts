@@ -4,11 +4,11 @@ import { systemClock } from '../controller/clock.ts';
 import { coalesce } from '../controller/coalesce.ts';
 import { stanceOf } from '../reconcile/contributions.ts';
 import { converge } from '../reconcile/kernel/converge.ts';
-import { asFailure } from '../reconcile/kernel/failure.ts';
+import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
 import { preview } from '../reconcile/kernel/preview.ts';
 import { trustBundleName } from '../reconcile/names.ts';
 import { hasBegun, standingOf } from '../reconcile/standing.ts';
-import type { World } from '../reconcile/world.ts';
+import type { RolePolicies, World } from '../reconcile/world.ts';
 import type { inlineResource } from '../resources/policy/inline/resource.ts';
 import type { policyResource } from '../resources/policy/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
@@ -17,11 +17,18 @@ import type { trustBundleResource } from '../resources/trust-bundle/resource.ts'
 import { publicRegion } from '../resources/trust-bundle/roots.ts';
 import type { Caches } from './caches.ts';
 import { createRolePolicies } from './role-policies.ts';
+import { createRoleTurns } from './role-turns.ts';
 
 export interface SharedPasses
   extends Pick<
     World,
-    'convergePolicy' | 'forgive' | 'convergeBundle' | 'previewPolicy' | 'previewBundle' | 'isBundleShared'
+    | 'onTheWay'
+    | 'convergePolicy'
+    | 'forgive'
+    | 'convergeBundle'
+    | 'previewPolicy'
+    | 'previewBundle'
+    | 'isBundleShared'
   > {}
 
 export function sharedPasses(options: {
@@ -54,7 +61,13 @@ export function sharedPasses(options: {
 
   const rolePolicies = createRolePolicies(options);
 
-  const policies = coalesce({ run: rolePolicies.converge, deadlineMs, clock: systemClock });
+  const turns = createRoleTurns(systemClock, deadlineMs);
+  const policies = coalesce({
+    run: rolePolicies.converge,
+    deadlineMs,
+    clock: systemClock,
+    turns: { enter: turns.enter, noTurn },
+  });
 
   /** `asIf`: the user whose change of the wish is asked for. */
   const bundleOf = async (
@@ -141,7 +154,12 @@ export function sharedPasses(options: {
   return {
     previewPolicy: rolePolicies.preview,
     previewBundle,
-    convergePolicy: policies,
+    onTheWay: turns.onTheWay,
+    convergePolicy: (roleARN, signal, urgency) => {
+      const asked = policies(roleARN, signal);
+      if (urgency === 'first') turns.hurry(roleARN);
+      return asked;
+    },
     forgive: rolePolicies.forgive,
     convergeBundle: (namespace, name, signal) => bundles(`${namespace}/${name}`, signal),
     isBundleShared: ({ metadata }, name) =>
@@ -150,6 +168,17 @@ export function sharedPasses(options: {
         .some((other) => other.metadata.uid !== metadata.uid && toBundle(other, name).length > 0),
   };
 }
+
+const waitsForTurn = {
+  result: 'failed',
+  failure: new Failure(
+    'throttled',
+    'Progressing',
+    'The policies of many IAM roles are to be changed; those of this one wait for their turn.',
+    { retryAfterMs: 1_000 },
+  ),
+} as const;
+const noTurn: RolePolicies = { managed: waitsForTurn, inline: waitsForTurn };
 
 const inBundle = ({ region, partition, resourceIDs }: ResolvedTarget): TrustContribution => ({
   state: 'present',

@@ -41,7 +41,7 @@ export function createSweeper(options: {
     const [kind, rest = ''] = key.split(' ');
     const [namespace = '', name = ''] = rest.split('/');
     if (kind !== 'policy') return (await world.convergeBundle(namespace, name, signal)).result !== 'failed';
-    const { managed, inline } = await world.convergePolicy(rest, signal);
+    const { managed, inline } = await world.convergePolicy(rest, signal, 'first');
     return managed.result !== 'failed' && inline?.result !== 'failed';
   };
 

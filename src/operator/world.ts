@@ -62,7 +62,7 @@ export function createWorld(options: {
     .join(' ')
     .replace(/^(?=.)/, ' ');
   const now = () => Date.now();
-  const pace = createLoginPace(config['proofs-per-second'], systemClock);
+  const pace = createLoginPace(config['proofs-per-second'], systemClock, options.passDeadlineMs);
   const view = {
     databases: () => caches.databases.list(),
     stateOf: (database: string) => known.states.get(database),
@@ -218,9 +218,9 @@ export function createWorld(options: {
     connectionsOf: (user) => ownedBy(user, connectionKind),
     documentsOf: ownedBy,
     verify: async (wish, { spec }, signal) => {
-      const isTurn = await pace(`${wish.endpoint}:${wish.port}`, signal);
-      if (!isTurn) return waitsForTurn;
-      const verdict = await verifyAccess(wish, aws.as(spec.assumeRole).access, signal);
+      const verify = async () => await verifyAccess(wish, aws.as(spec.assumeRole).access, signal);
+      const verdict = await pace(`${wish.endpoint}:${wish.port}`, verify, signal);
+      if ('comeAgainMs' in verdict) return waitsForTurn(verdict.comeAgainMs);
       options.onProof(verdict.reason);
       return verdict;
     },
@@ -245,9 +245,9 @@ const anyServerOf = (serverResourceID: string, states: Iterable<DatabaseState>) 
       server !== undefined && !(target instanceof Failure) && target.serverResourceID === serverResourceID,
   )?.server;
 
-const waitsForTurn: AccessVerdict = {
+const waitsForTurn = (retryAfterMs: number): AccessVerdict => ({
   status: 'Unknown',
   reason: 'Progressing',
   message: 'Many logins are to be proven at this server; this one waits for its turn.',
-  retryAfterMs: 5_000,
-};
+  retryAfterMs,
+});

@@ -171,7 +171,7 @@ async function endOurPolicies(
   const target = world.stateOf(user.spec.databaseRef.name)?.target;
   const arns = target === undefined || target instanceof Failure ? [] : world.arnsOf(user, target);
   const end = async (roleARN: string) => {
-    const { managed, inline } = await world.convergePolicy(roleARN, signal);
+    const { managed, inline } = await world.convergePolicy(roleARN, signal, 'first');
     const shards = (observed: ObservedPolicies) => observed.shards.flatMap((shard) => shard.arns);
     const ofInline = inline && whatHolds(inline, (observed) => observed.arns, arns);
     const failure = whatHolds(managed, shards, arns) ?? ofInline;

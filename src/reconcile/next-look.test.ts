@@ -31,6 +31,14 @@ describe('the next look comes', () => {
     ['at the soonest of several failures', { failures: [failure('invalid'), failure('missing')] }, 10_000],
     ['no sooner than a remote side asked', { failures: [failure('throttled', 45_000)] }, 45_000],
     [
+      'when it was told to, however often its turn had not come',
+      {
+        failures: [new Failure('throttled', 'Progressing', 'In line.', { retryAfterMs: 1_000 })],
+        failedPasses: 9,
+      },
+      1_000,
+    ],
+    [
       'at the resync where that is sooner than a wait',
       { resyncMs: 30_000, failures: [failure('invalid')], failedPasses: 9 },
       30_000,

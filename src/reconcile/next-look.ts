@@ -28,7 +28,9 @@ export function nextLook(input: {
   return { afterMs: Math.ceil(Math.min(own, ...others)) };
 }
 
-function waitFor({ kind, retryAfterMs }: Failure, failedPasses: number): number {
+function waitFor({ kind, reason, retryAfterMs }: Failure, failedPasses: number): number {
+  // Nothing failed where a turn had not come yet: whoever waits longer each time would be overtaken by all others.
+  if (kind === 'throttled' && reason === 'Progressing' && retryAfterMs !== undefined) return retryAfterMs;
   const { firstMs, longestMs } = retryTable[kind];
   const doubled = Math.min(longestMs, firstMs * 2 ** Math.min(failedPasses, 20));
   return Math.max(doubled, retryAfterMs ?? 0);

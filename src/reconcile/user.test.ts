@@ -1,3 +1,4 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import {
   aDatabase,
@@ -544,6 +545,28 @@ describe('users that share an IAM role', () => {
     expect(world.wishes.map(({ username }) => username)).toEqual(['payments_checkout']);
     await pass(world, 'payments/second');
     expect(chain(world, 'payments/second')).toEqual(allGood);
+  });
+
+  it('that come together are let in together, by one write, though the role of one takes longer', async () => {
+    const world = applied();
+    world.put(second);
+    const slow = Promise.withResolvers<void>();
+    const role: TestWorld['role'] = (server) => {
+      const resource = world.role(server);
+      const observe: typeof resource.observe = async (desired, until) => {
+        if (desired.username === 'payments_second') await slow.promise;
+        return await resource.observe(desired, until);
+      };
+      return { ...resource, observe };
+    };
+    const both = [pass(world), pass({ ...world, role }, 'payments/second')];
+    await turnOfTheLoop();
+    expect(world.roles.has('payments_checkout')).toBe(true);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+    slow.resolve();
+    await Promise.all(both);
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout'), dbARN('payments_second')]);
+    expect(world.calls.filter((call) => call.startsWith('change policies'))).toHaveLength(1);
   });
 
   it('do not suffer from one that does not fit any more', async () => {

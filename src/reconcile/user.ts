@@ -50,6 +50,21 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
     return await planUser(found, standing, linksOf(standing, found), world, signal);
   }
 
+  const arrived = world.onTheWay(standing.principals.resolved.map(({ roleARN }) => roleARN));
+  try {
+    return await bringAbout(found, standing, arrived, world, signal);
+  } finally {
+    arrived();
+  }
+}
+
+async function bringAbout(
+  found: IamDatabaseUser,
+  standing: Eligible,
+  arrived: () => void,
+  world: World,
+  signal: AbortSignal,
+): Promise<NextLook> {
   const user = hasBegun(found) ? found : await begin(found, world, signal);
   if (user instanceof Failure) {
     return await report(found, world, { links: [...linksOf(standing, found), ...notBegun(user)] });
@@ -57,7 +72,7 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
   const [bundle, connection, { role, policies, access }] = await Promise.all([
     convergeTrustBundle(user, standing, world, signal),
     convergeConnection(user, standing, world, signal),
-    openAccess(user, standing, world, signal),
+    openAccess(user, standing, arrived, world, signal),
   ]);
 
   const links = [
@@ -121,8 +136,15 @@ function isTooEarly({ spec, metadata, status }: IamDatabaseUser, world: World): 
 }
 
 /** One after the other: nobody may be let in as a role before it is known to be ours, and a proof needs both. */
-async function openAccess(user: IamDatabaseUser, standing: Eligible, world: World, signal: AbortSignal) {
+async function openAccess(
+  user: IamDatabaseUser,
+  standing: Eligible,
+  arrived: () => void,
+  world: World,
+  signal: AbortSignal,
+) {
   const role = await convergeRole(user, standing, world, signal);
+  arrived();
   const policies = await convergePolicies(user, standing, role, world, signal);
   const access: AccessDone =
     isSettled(role) && isSettled(policies)

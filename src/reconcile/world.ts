@@ -115,8 +115,13 @@ export interface World extends View, AssociationView {
 
   /** Tries again to attach what others detached. */
   forgive(roleARN: string): void;
+  /**
+   * Tells that a pass will ask for the policies of these IAM roles soon, so that one pass over them serves all; what is
+   * answered is called right before it does, or when it does not after all.
+   */
+  onTheWay(roleARNs: readonly string[]): () => void;
   /** One pass over all policies of ours for an IAM role, begun after the call; shared by all who wait. */
-  convergePolicy(roleARN: string, signal: AbortSignal): Promise<RolePolicies>;
+  convergePolicy(roleARN: string, signal: AbortSignal, urgency?: 'first'): Promise<RolePolicies>;
   /** The same for a trust bundle. */
   convergeBundle(
     namespace: string,

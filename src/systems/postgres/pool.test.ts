@@ -53,6 +53,20 @@ it('opens what is needed and reuses what comes back', async () => {
   expect(opened).toHaveLength(1);
 });
 
+it('serves ahead of the others whoever asks for many', async () => {
+  const connection = await acquired();
+  await acquired();
+  const order: string[] = [];
+  const waiting = ([undefined, 'first'] as const).map(async (place) => {
+    await pool.acquire(never, place);
+    order.push(place ?? 'in line');
+    pool.release(connection, 'whole');
+  });
+  pool.release(connection, 'whole');
+  await Promise.all(waiting);
+  expect(order).toEqual(['first', 'in line']);
+});
+
 it('opens no more than its size, and serves those who wait in their order', async () => {
   const [first, second] = [await acquired(), await acquired()];
   const order: number[] = [];

@@ -12,7 +12,7 @@ export interface PoolOptions<C> {
 
 export interface Pool<C> {
   /** Rejects with the signal's reason once it is aborted, and with the error of opening a connection. */
-  acquire(signal: AbortSignal): Promise<C>;
+  acquire(signal: AbortSignal, place?: 'first'): Promise<C>;
   /** Gives it back, to be used again unless it is broken. */
   release(connection: C, state: 'whole' | 'broken'): void;
   /** It ended by itself, or is not to be used by the next one. */
@@ -81,13 +81,14 @@ export function createPool<C extends object>(options: PoolOptions<C>): Pool<C> {
   };
 
   return {
-    async acquire(signal) {
+    async acquire(signal, place) {
       if (ending.signal.aborted) throw options.closed();
       signal.throwIfAborted();
       const turn = Promise.withResolvers<C>();
       const leave = () => turn.reject(signal.reason);
       signal.addEventListener('abort', leave, { once: true });
-      waiters.push({ signal, turn });
+      if (place === 'first') waiters.unshift({ signal, turn });
+      else waiters.push({ signal, turn });
       serve();
       try {
         return await turn.promise;

@@ -130,16 +130,21 @@ export function openServer(options: ServerOptions): PostgresServer {
       new Failure('unavailable', 'DatabaseUnavailable', 'Connections to this server are being closed.'),
   });
 
-  const acquire = async (signal: AbortSignal): Promise<Connected> => {
+  const acquire = async (signal: AbortSignal, place?: 'first'): Promise<Connected> => {
     try {
-      return await pool.acquire(signal);
+      return await pool.acquire(signal, place);
     } catch (error) {
       throw failure(signal.aborted ? noAnswer(signal) : error);
     }
   };
 
-  const hold: RoleServer['hold'] = async (work, signal) =>
-    await use(await acquire(signal), (connected, state) => pool.release(connected, state), work, signal);
+  const hold = async <T>(work: (session: Session) => Promise<T>, signal: AbortSignal, place?: 'first') =>
+    await use(
+      await acquire(signal, place),
+      (connected, state) => pool.release(connected, state),
+      work,
+      signal,
+    );
 
   const holdIn: RoleServer['holdIn'] = async (into, work, signal) => {
     const connected = await open(signal, into).catch((error: unknown) => {
@@ -209,6 +214,8 @@ export function openServer(options: ServerOptions): PostgresServer {
           return answer.rows;
         },
         AbortSignal.timeout(waits.askMs * timeScale),
+        // Many wait for its answer.
+        'first',
       ),
   });
 
