@@ -2,6 +2,7 @@
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { systemClock } from '../controller/clock.ts';
 import { coalesce } from '../controller/coalesce.ts';
+import { createTurns } from '../controller/turns.ts';
 import { stanceOf } from '../reconcile/contributions.ts';
 import { converge } from '../reconcile/kernel/converge.ts';
 import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
@@ -22,6 +23,7 @@ import { createRoleTurns } from './role-turns.ts';
 export interface SharedPasses
   extends Pick<
     World,
+    | 'turnToChange'
     | 'onTheWay'
     | 'convergePolicy'
     | 'forgive'
@@ -61,6 +63,8 @@ export function sharedPasses(options: {
 
   const rolePolicies = createRolePolicies(options);
 
+  const longestMs = deadlineMs / 4;
+  const changing = createTurns({ places: changedAtOnce, longestMs, clock: systemClock });
   const turns = createRoleTurns(systemClock, deadlineMs);
   const policies = coalesce({
     run: rolePolicies.converge,
@@ -154,6 +158,7 @@ export function sharedPasses(options: {
   return {
     previewPolicy: rolePolicies.preview,
     previewBundle,
+    turnToChange: changing.take,
     onTheWay: turns.onTheWay,
     convergePolicy: (roleARN, signal, urgency) => {
       const asked = policies(roleARN, signal);
@@ -168,6 +173,9 @@ export function sharedPasses(options: {
         .some((other) => other.metadata.uid !== metadata.uid && toBundle(other, name).length > 0),
   };
 }
+
+/** Each writes to the API server, which answers so many within the time of a request even when it is slow. */
+const changedAtOnce = 250;
 
 const waitsForTurn = {
   result: 'failed',

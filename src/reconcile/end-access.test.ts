@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   aDatabase,
   aTarget,
@@ -147,6 +147,19 @@ describe('a deleted user whose deletionPolicy is', () => {
     await pass(world);
     expect(ready(world.stored())).toMatchObject({ status: 'True' });
     expect(world.roles.mayLogIn('payments_checkout')).toBe(true);
+  });
+
+  it('waits for nobody who is on the way to the same IAM role', async () => {
+    const world = await leaving();
+    world.onTheWay([roleARN]);
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      await pass(world);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(isGone(world)).toBe(true);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
   });
 
   it('Retain leaves everything as it is, but for marks that say so, and a warning how to end it', async () => {

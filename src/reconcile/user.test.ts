@@ -720,6 +720,55 @@ describe('the connection ConfigMap', () => {
   });
 });
 
+describe('where many users are to be changed', () => {
+  const noTurn: TestWorld['turnToChange'] = () => Promise.resolve(undefined);
+
+  it('one whose turn does not come is left as it is, and looked at again in a second', async () => {
+    const world = applied();
+    expect(await pass({ ...world, turnToChange: noTurn })).toEqual({ afterMs: 1_000 });
+    expect(world.calls).toEqual([]);
+    expect(world.stored().status).toBeUndefined();
+  });
+
+  it('one that is Ready is looked at without a turn, and an access ends without one', async () => {
+    const world = await settled();
+    const busy = { ...world, turnToChange: noTurn };
+    world.roles.drop('payments_checkout');
+    await pass(busy);
+    expect(world.roles.mayLogIn('payments_checkout')).toBe(true);
+    world.put(deleted(world.stored()));
+    await pass(busy);
+    expect(world.roles.has('payments_checkout')).toBe(false);
+  });
+
+  it('one that was deleted while it stood in line is not begun', async () => {
+    const world = applied();
+    const late: TestWorld['turnToChange'] = () => {
+      world.remove(world.stored());
+      return Promise.resolve(() => {});
+    };
+    await pass({ ...world, turnToChange: late });
+    expect(world.calls).toEqual([]);
+  });
+
+  it('its turn ends before its login is proven, and whatever happens', async () => {
+    const world = applied();
+    const told: string[] = [];
+    const counted: TestWorld['turnToChange'] = () => Promise.resolve(() => told.push('left'));
+    const verify: TestWorld['verify'] = async (...asked) => {
+      told.push('proof');
+      return await world.verify(...asked);
+    };
+    await pass({ ...world, turnToChange: counted, verify });
+    expect(told.slice(0, 2)).toEqual(['left', 'proof']);
+    told.length = 0;
+    world.put(aUser({ metadata: { generation: 2 } }));
+    world.broken.report = new Error('f');
+    await expect(pass({ ...world, turnToChange: counted, verify })).rejects.toThrow('f');
+    expect(told).toContain('left');
+  });
+});
+
 describe('nothing is rejected that nobody waits for', () => {
   it('when everything fails at once, in any pass', async () => {
     const unhandled: unknown[] = [];

@@ -28,6 +28,29 @@ import { isSuspended, ownersSuspend } from './suspension.ts';
 import type { World } from './world.ts';
 
 export async function reconcileUser(key: string, world: World, signal: AbortSignal): Promise<NextLook> {
+  const before = world.user(key);
+  const leave = before !== undefined && isToChange(before) ? await world.turnToChange(key, signal) : nothing;
+  if (leave === undefined) return { afterMs: comeAgainMs * world.settings.timeScale };
+  try {
+    return await pass(key, leave, world, signal);
+  } finally {
+    leave();
+  }
+}
+
+const nothing = () => {};
+const comeAgainMs = 1_000;
+
+/** One that is Ready as it is declared is only looked at, as a rule; and an access that is to end waits for no turn. */
+function isToChange({ metadata, status }: IamDatabaseUser): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  const isAsDeclared = ready?.status === 'True' && ready.observedGeneration === metadata.generation;
+  return !isAsDeclared && metadata.deletionTimestamp === undefined;
+}
+
+/** `leave` is called once all is changed that others may be waiting for a turn to change. */
+async function pass(key: string, leave: () => void, world: World, signal: AbortSignal): Promise<NextLook> {
+  // Only now: it may have changed while it waited.
   const found = world.user(key);
   if (found === undefined) return whenSomethingHappens;
   if (isSuspended(found, world) && !isTakenBack(found, world)) {
@@ -52,16 +75,24 @@ export async function reconcileUser(key: string, world: World, signal: AbortSign
 
   const arrived = world.onTheWay(standing.principals.resolved.map(({ roleARN }) => roleARN));
   try {
-    return await bringAbout(found, standing, arrived, world, signal);
+    return await bringAbout(found, standing, { arrived, leave }, world, signal);
   } finally {
     arrived();
   }
 }
 
+/** What others wait for. */
+interface Steps {
+  /** At the policies: what there is to be let in is known. */
+  arrived(): void;
+  /** The policies are done. */
+  leave(): void;
+}
+
 async function bringAbout(
   found: IamDatabaseUser,
   standing: Eligible,
-  arrived: () => void,
+  steps: Steps,
   world: World,
   signal: AbortSignal,
 ): Promise<NextLook> {
@@ -72,7 +103,7 @@ async function bringAbout(
   const [bundle, connection, { role, policies, access }] = await Promise.all([
     convergeTrustBundle(user, standing, world, signal),
     convergeConnection(user, standing, world, signal),
-    openAccess(user, standing, arrived, world, signal),
+    openAccess(user, standing, steps, world, signal),
   ]);
 
   const links = [
@@ -139,13 +170,14 @@ function isTooEarly({ spec, metadata, status }: IamDatabaseUser, world: World): 
 async function openAccess(
   user: IamDatabaseUser,
   standing: Eligible,
-  arrived: () => void,
+  steps: Steps,
   world: World,
   signal: AbortSignal,
 ) {
   const role = await convergeRole(user, standing, world, signal);
-  arrived();
+  steps.arrived();
   const policies = await convergePolicies(user, standing, role, world, signal);
+  steps.leave();
   const access: AccessDone =
     isSettled(role) && isSettled(policies)
       ? await proveAccess(user, standing, { role, policies }, world, signal)

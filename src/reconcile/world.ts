@@ -115,6 +115,8 @@ export interface World extends View, AssociationView {
 
   /** Tries again to attach what others detached. */
   forgive(roleARN: string): void;
+  /** A place among the passes that may change something; answers what gives it back, or undefined if none came free. */
+  turnToChange(key: string, signal: AbortSignal): Promise<(() => void) | undefined>;
   /**
    * Tells that a pass will ask for the policies of these IAM roles soon, so that one pass over them serves all; what is
    * answered is called right before it does, or when it does not after all.
