@@ -23,7 +23,8 @@ export async function untilAll(
       holds(
         (await stage.bed.kube.request<{ readonly items: readonly IamDatabaseUser[] }>({ path })).body.items,
       ),
-    { withinMs: 300_000, everyMs: 50 },
+    // Each look lists them all, and must not be most of what the API server does.
+    { withinMs: 300_000, everyMs: 500 },
   );
 }
 
