@@ -18,7 +18,7 @@ const rolesAtOnce = 8;
  * Shares of a pass's time. Whose turn comes last has time left for its work. Others are waited for while they keep coming:
  * one that is held up on its way comes with the next pass.
  */
-const shares = { inLine: 1 / 4, forOthers: 1 / 12, forTheNext: 1 / 60 };
+const shares = { inLine: 1 / 4, forOthers: 1 / 6, forTheNext: 1 / 24 };
 
 interface Gathering {
   /** Somebody has come; the last one, if nobody else is on the way. */
