@@ -236,6 +236,15 @@ describe('a target that does not fit', () => {
     expect(judgeTarget(cluster, undefined)).toMatchObject({ kind: 'missing' });
   });
 
+  it('waits for a person where something was declared that cannot be', () => {
+    const proxyFirst: Target = { type: 'Explicit', explicit: { ...explicit, resourceIDs: ['prx-DEF'] } };
+    for (const target of [proxyFirst, { type: 'Explicit' }, { type: 'Cluster' }] as const) {
+      expect(judgeTarget(target, undefined)).toMatchObject({ kind: 'invalid', reason: 'TargetMissing' });
+    }
+    expect(judgeTarget(cluster, { ...aurora, engine: 'aurora-mysql' })).toMatchObject({ kind: 'invalid' });
+    expect(judgeTarget(cluster, { ...aurora, status: 'creating' })).toMatchObject({ kind: 'unavailable' });
+  });
+
   it('is told of its engine before anything else, since no waiting changes that', () => {
     const old = { ...off, engineVersion: '10.1', status: 'stopped' };
     expect(judgeTarget(cluster, old)).toMatchObject({ reason: 'EngineNotSupported' });

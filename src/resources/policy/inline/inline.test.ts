@@ -61,6 +61,37 @@ describe('the inline policy of a role', () => {
       holding(['a'], { scope: '0' }),
       'ForeignPolicy',
     ],
+    [
+      'is no matter of a role that does not exist where nobody needs it',
+      wish([unknown('a')]),
+      { ...nothing, role: { exists: false } },
+      [],
+    ],
+    [
+      'is written though the role was not looked at, where it is there already',
+      wish([present('a'), present('b')]),
+      holding(['a'], { role: undefined }),
+      ['a b'],
+    ],
+    [
+      'is refused beside what another scope wrote, though one of them is ours',
+      wish([present('a'), present('c')]),
+      holding(['a', 'b'], { scope: '0' }),
+      'ForeignPolicy',
+    ],
+    [
+      'takes another user while the view is partial',
+      wish([present('b')], { complete: false }),
+      holding(['a']),
+      ['a b'],
+    ],
+    ['stays empty while the view is partial', wish([], { complete: false }), holding([]), []],
+    [
+      'is not there for users of a role without any',
+      wish([], { complete: true }),
+      { ...nothing, role: undefined },
+      [],
+    ],
     ['takes over what it accounts for', wish([present('a')]), holding(['a'], { scope: '0' }), ['a']],
     ['loses who leaves, whoever wrote it', wish([leaving('a')]), holding(['a'], { scope: '0' }), ['remove']],
   ])('%s', (_sentence, desired, observed, expected) => {
@@ -84,6 +115,9 @@ describe('the inline policy of a role', () => {
     expect(read).toMatchObject({ exists: true, arns, released: [arnOf('c')], exact: true });
     expect(inlineHolds(read, arns)).toBe(true);
     expect(inlineHolds(read, [arnOf('z')])).toBe(false);
+    expect(inlineHolds(read, [arnOf('a'), arnOf('z')])).toBe(false);
+    expect(inlineHolds(read, [])).toBe(false);
+    expect(inlineHolds({ ...read, exact: false }, arns)).toBe(false);
     expect(readInline(text.replace('"Allow"', '"Deny"')).exact).toBe(false);
     expect(readInline('{}')).toMatchObject({ exists: true, arns: [], exact: false });
   });
@@ -96,6 +130,9 @@ describe('the inline policy of a role', () => {
     expect(planned).toMatchObject([{ do: 'put', arns: [arnOf('b')], released: [arnOf('a')], removed: [] }]);
     expect(onlyReleasingInline(planned, observed)).toEqual(planned);
     expect(onlyReleasingInline(planInline(wish([present('c')]), nothing), nothing)).toEqual([]);
+    expect(onlyReleasingInline([{ do: 'remove' }], observed)).toEqual([]);
+    const refused = planInline(wish([present('b')]), { ...nothing, role: { exists: false } });
+    expect(onlyReleasingInline(refused, nothing)).toEqual([]);
   });
 });
 
