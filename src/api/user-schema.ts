@@ -41,9 +41,9 @@ export const userSchema = {
                 'use a letter or _ first, then at most 62 of letters, digits and _ . @ - (others have a meaning in an ARN or a policy)',
             },
             {
-              rule: "!(self.lowerAscii().startsWith('pg_') || self.lowerAscii().startsWith('rds')) && !(self.lowerAscii() in ['public', 'none', 'all', 'replication', 'user', 'postgres'])",
+              rule: "!(self.lowerAscii().startsWith('pg_') || self.lowerAscii().startsWith('rds') || self.lowerAscii().startsWith('iamdb_rehearsal_')) && !(self.lowerAscii() in ['public', 'none', 'all', 'replication', 'user', 'postgres', 'iamdb_definer'])",
               message:
-                'this name is reserved by PostgreSQL or RDS: use another, for example one with your team as prefix',
+                'this name is reserved by PostgreSQL, RDS or the operator: use another, for example one with your team as prefix',
             },
           ],
         },

@@ -45,6 +45,8 @@ describe('a user name', () => {
     'pg_x',
     'PG_X',
     'rdsadmin',
+    'iamdb_definer',
+    'Iamdb_Rehearsal_0123456789ab',
     'rds_iam',
     'RDS',
     'rdsx',

@@ -1,11 +1,12 @@
 // Which user names may exist at all: the rules of PostgreSQL, RDS and IAM together.
 
 const shape = /^[A-Za-z_][A-Za-z0-9_.@-]{0,62}$/;
-const reserved = new Set(['public', 'none', 'all', 'replication', 'user', 'postgres']);
+const prefixes = ['pg_', 'rds', 'iamdb_rehearsal_'];
+const reserved = new Set(['public', 'none', 'all', 'replication', 'user', 'postgres', 'iamdb_definer']);
 
 /**
  * Why a name can never be a user name here, or undefined if it can. PostgreSQL cuts names over 63 bytes silently and
- * reserves `pg_*`; `rds*` belong to RDS; the rest means something in pg_hba.conf, or would be a wildcard or a separator
+ * reserves `pg_*`; `rds*` belong to RDS, and two names to the operator itself; the rest means something in pg_hba.conf, or would be a wildcard or a separator
  * in an ARN.
  */
 export function whyNotUsername(name: string): string | undefined {
@@ -13,8 +14,8 @@ export function whyNotUsername(name: string): string | undefined {
     return 'use a letter or _ first, then at most 62 of letters, digits and _ . @ -';
   }
   const lower = name.toLowerCase();
-  if (lower.startsWith('pg_') || lower.startsWith('rds') || reserved.has(lower)) {
-    return 'the name is reserved by PostgreSQL or RDS';
+  if (prefixes.some((prefix) => lower.startsWith(prefix)) || reserved.has(lower)) {
+    return 'the name is reserved by PostgreSQL, RDS or the operator';
   }
   return undefined;
 }

@@ -208,7 +208,7 @@ describe('an IamDatabaseUser is', () => {
   it.each<[string, Parameters<typeof judge>[0]]>([
     ['No rule in spec.allow of IamDatabase orders admits namespace payments.', { allow: [] }],
     [
-      'User name "rdsadmin" cannot be used: the name is reserved by PostgreSQL or RDS.',
+      'User name "rdsadmin" cannot be used: the name is reserved by PostgreSQL, RDS or the operator.',
       { spec: { username: 'rdsadmin' } },
     ],
     [

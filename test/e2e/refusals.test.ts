@@ -211,9 +211,9 @@ describe('what the database does not allow', () => {
   });
 
   it.each([
-    ['pg_checkout', 'reserved by PostgreSQL or RDS'],
-    ['rdsadmin', 'reserved by PostgreSQL or RDS'],
-    ['Replication', 'reserved by PostgreSQL or RDS'],
+    ['pg_checkout', 'reserved by PostgreSQL, RDS or the operator'],
+    ['rdsadmin', 'reserved by PostgreSQL, RDS or the operator'],
+    ['Replication', 'reserved by PostgreSQL, RDS or the operator'],
     ['payments*', 'use a letter or _ first'],
     ['payments/checkout', 'use a letter or _ first'],
     ['a${b}', 'use a letter or _ first'],

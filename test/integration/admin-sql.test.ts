@@ -131,6 +131,20 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('an admin by token on PostgreSQL 
     expect(serverVersion).toMatch(new RegExp(`^${of}\\.`));
   });
 
+  it('is not made of the role of a user, nor takes the place of one', async () => {
+    const person = await rdsMaster('master_fooled');
+    await run(person, adminSQL('--username', 'honest', ...groups));
+    expect(reason(await bring(bed.open({ username: 'honest' }), wish('u_admin')))).toBe('changed');
+    const before = await picture();
+    for (const args of [
+      ['--username', 'u_admin'],
+      ['--username', 'new_one', '--rotate-from', 'u_admin'],
+    ]) {
+      await expect(run(person, adminSQL(...args))).rejects.toThrow('is the role of an IamDatabaseUser');
+    }
+    expect(await picture()).toEqual(before);
+  });
+
   it('is not made where whoever makes it would lose the own password login', async () => {
     const person = await rdsMaster('master_loses');
     await sql('CREATE ROLE reached; GRANT reached TO master_loses');
@@ -198,6 +212,20 @@ describe('an admin by password on PostgreSQL 14', () => {
     const before = await picture();
     await run(person, text);
     expect(await picture()).toEqual(before);
+  });
+
+  it('does not mind a function that only shares the name of the one it may need later', async () => {
+    const person = await master('master_namesake');
+    await run(person, adminSQL('--authentication', 'Secret', '--username', 'pw_namesake'));
+    await sql(`ALTER ROLE pw_namesake PASSWORD '${password}'; CREATE SCHEMA iamdb; GRANT USAGE ON SCHEMA iamdb TO PUBLIC;
+      CREATE FUNCTION iamdb.run(integer) RETURNS void LANGUAGE sql AS 'SELECT NULL'`);
+    const { serverVersion } = await rehearse(
+      bed.open({ username: 'pw_namesake', password }),
+      'operator-1',
+      soon(),
+    );
+    expect(serverVersion).toMatch(/^14\./);
+    await sql('DROP SCHEMA iamdb CASCADE');
   });
 
   it('is not made of a role that is a member of rds_iam: its password would count for nothing', async () => {
@@ -284,6 +312,11 @@ describe.each<PostgresMajor>([16, 17, 18])(
       ['its search path is open', 'ALTER FUNCTION iamdb.run(text) RESET search_path'],
       ['it runs as whoever calls it', 'ALTER FUNCTION iamdb.run(text) SECURITY INVOKER'],
       ['somebody else owns it', 'CREATE ROLE usurper; ALTER FUNCTION iamdb.run(text) OWNER TO usurper'],
+      ['somebody else owns its schema', 'CREATE ROLE usurper; ALTER SCHEMA iamdb OWNER TO usurper'],
+      [
+        'somebody else may put another beside it',
+        'CREATE ROLE caller; GRANT CREATE ON SCHEMA iamdb TO caller',
+      ],
       ['its owner may log in', 'ALTER ROLE iamdb_definer LOGIN'],
       ['its owner is a superuser', 'ALTER ROLE iamdb_definer SUPERUSER'],
       ['the admin is a member of its owner', 'GRANT iamdb_definer TO pw_wary'],
@@ -302,6 +335,31 @@ describe.each<PostgresMajor>([16, 17, 18])(
       });
       await sql(`ALTER ROLE iamdb_definer NOLOGIN NOSUPERUSER; REVOKE iamdb_definer FROM pw_wary;
       DROP SCHEMA iamdb CASCADE; DROP ROLE IF EXISTS caller, usurper`);
+    });
+
+    it.each([
+      ['where its schema belongs to somebody else', 'CREATE SCHEMA iamdb', 'belongs to somebody else'],
+      ['where its owner may log in', 'ALTER ROLE iamdb_definer LOGIN', 'may log in'],
+    ])('is not made %s', async (_what, change, says) => {
+      await made('pw_before');
+      await sql(`DROP SCHEMA iamdb CASCADE; ${change}`);
+      const before = await picture();
+      await expect(run(maker, adminSQL('--username', 'pw_before', ...args))).rejects.toThrow(says);
+      expect(await picture()).toEqual(before);
+      await sql('DROP SCHEMA IF EXISTS iamdb CASCADE; ALTER ROLE iamdb_definer NOLOGIN');
+    });
+
+    it('ends the sessions of a user whom somebody else lets log in by token as well', async () => {
+      const server = await made('pw_shared');
+      expect(reason(await bring(server, wish('u_shared', { connectDatabases: [] })))).toBe('changed');
+      await sql('GRANT rds_iam TO u_shared');
+      const session = await bed.enter('u_shared');
+      const over = new Promise((resolveEnd) => session.once('end', resolveEnd));
+      expect(reason(await bring(server, ended('u_shared', 'disabled')))).toBe('changed');
+      await over;
+      expect(await bed.groupsOf('u_shared')).toContain('rds_iam');
+      expect(await membersOf('u_shared')).toEqual([{ member: 'iamdb_definer', admin: true }]);
+      expect(await bed.isPasswordLogin('pw_shared', password)).toBe(true);
     });
 
     it('names the right that the owner of the functions lacks, with the statement that admin-sql has for it', async () => {

@@ -130,6 +130,7 @@ describe('an IamDatabaseUser', () => {
     'pgbouncer',
     'postgres_exporter',
     'allowed',
+    'iamdb_admin',
   ])('may have the user name %s', async (username) => {
     expect(await objection(users, userSpec({ username }))).toBe('');
   });
@@ -138,6 +139,8 @@ describe('an IamDatabaseUser', () => {
     'pg_x',
     'PG_monitor',
     'rdsadmin',
+    'iamdb_definer',
+    'Iamdb_Rehearsal_0123456789ab',
     'rds_iam',
     'RDSx',
     'public',
@@ -150,7 +153,7 @@ describe('an IamDatabaseUser', () => {
     'postgres',
   ])('may not have the reserved user name %s, and is told what to use instead', async (username) => {
     expect(await objection(users, userSpec({ username }))).toMatch(
-      /reserved by PostgreSQL or RDS.*as prefix/,
+      /reserved by PostgreSQL, RDS or the operator.*as prefix/,
     );
   });
 

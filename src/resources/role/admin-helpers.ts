@@ -25,19 +25,25 @@ const found = `FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN
   JOIN pg_language l ON l.oid = p.prolang
   WHERE n.nspname = ${literal(helperSchema)} AND p.proname = ${literal(name)}`;
 
-/** One that is another admin's is nothing to this one. Asked in the session of the admin. */
-export const helperIsCallable = `EXISTS (SELECT ${found} AND has_function_privilege(session_user, p.oid, 'EXECUTE'))`;
+const isExact = `p.pronargs = 1 AND p.proargtypes[0] = 'pg_catalog.text'::regtype`;
+
+/** One that is another admin's is nothing to this one, nor one that only shares the name. Asked in the session of the admin. */
+export const helperIsCallable = `EXISTS (SELECT ${found} AND has_function_privilege(session_user, p.oid, 'EXECUTE')
+  AND (${isExact} OR o.rolname = ${literal(helperOwner)}))`;
 
 /** It does what ours does, and as whom ours does it. */
-const asOurs = `p.pronargs = 1 AND p.prosecdef AND l.lanname = 'plpgsql' AND p.prosrc = ${literal(body)}
-  AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'] AND o.rolname = ${literal(helperOwner)}`;
+const asOurs = `${isExact} AND p.prosecdef AND l.lanname = 'plpgsql' AND p.prosrc = ${literal(body)}
+  AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'] AND o.rolname = ${literal(helperOwner)} AND n.nspowner = p.proowner`;
 
 export const helperIsOurs = `EXISTS (SELECT ${found} AND ${asOurs})`;
 
-/** Only its owner and `admin` may call it: whoever else may could make roles and let them in. */
+/** Only its owner and `admin` may call it: whoever else may could make roles and let them in. Nobody else puts one beside it. */
 const onlyFor = (admin: string) => `NOT EXISTS (
     SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) x
     WHERE x.grantee <> p.proowner AND x.grantee <> (SELECT oid FROM pg_roles WHERE rolname = ${admin})
+  ) AND NOT EXISTS (
+    SELECT FROM aclexplode(COALESCE(n.nspacl, acldefault('n', n.nspowner))) x
+    WHERE x.grantee <> n.nspowner AND x.privilege_type = 'CREATE'
   ) AND has_function_privilege(${admin}, p.oid, 'EXECUTE')`;
 
 export const helperIsOnlyFor = (admin: string): string =>
@@ -51,6 +57,7 @@ export const trustedHelper = `(SELECT o.oid ${found} AND ${asOurs} AND ${onlyFor
   AND NOT o.rolcanlogin AND NOT o.rolsuper AND o.rolcreaterole AND NOT pg_has_role(session_user, o.oid, 'MEMBER'))`;
 
 export const closeHelper = (admin: string): readonly string[] => [
+  `REVOKE ALL ON SCHEMA ${helperSchema} FROM PUBLIC;`,
   `REVOKE ALL ON FUNCTION ${helperFunction} FROM PUBLIC;`,
   `GRANT USAGE ON SCHEMA ${helperSchema} TO ${identifier(admin)};`,
   `GRANT EXECUTE ON FUNCTION ${helperFunction} TO ${identifier(admin)};`,

@@ -8,6 +8,7 @@ import {
   helperSchema,
 } from './admin-helpers.ts';
 import { adminStatements } from './admin-statements.ts';
+import { markBegins } from './mark.ts';
 import { block, identifier, literal } from './quote.ts';
 
 export interface AdminSetUp {
@@ -29,6 +30,12 @@ export function adminSQL(setUp: AdminSetUp): string {
   const { username, login, rotateFrom } = setUp;
   const steps = [
     before,
+    notOfUsers([
+      username,
+      ...(rotateFrom === undefined ? [] : [rotateFrom]),
+      ...(setUp.helpers ? [helperOwner] : []),
+    ]),
+    ...(setUp.helpers ? [notOfStrangers] : []),
     ...(rotateFrom === undefined ? [] : [rename(rotateFrom, username)]),
     ...(setUp.helpers ? withHelpers(setUp) : withOwnRights(setUp)),
     when('its sessions act as nobody else', isRedirected(username), [adminStatements.isItself(username)]),
@@ -92,6 +99,38 @@ const when = (what: string, condition: string, statements: readonly string[]) =>
   `-- ${what}\n${block(`  IF ${condition} THEN\n    ${statements.join('\n    ')}\n  END IF;`)}`;
 const unlessDone = (what: string, done: string, statements: readonly string[]) =>
   when(what, `NOT ${done}`, statements);
+
+const refuse = (condition: string, message: string) =>
+  `  IF ${condition} THEN\n    RAISE EXCEPTION USING MESSAGE = ${literal(message)};\n  END IF;`;
+
+/** Who chose a user name that is an admin's would get its rights. */
+const notOfUsers = (roles: readonly string[]) =>
+  `-- no role that is kept for a user gets the rights of an admin
+${block(
+  roles
+    .map((role) =>
+      refuse(
+        `EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(role)} AND shobj_description(oid, 'pg_authid') LIKE ${literal(`${markBegins}%`)})`,
+        `${identifier(role)} is the role of an IamDatabaseUser: choose another name for the admin, or end that user first`,
+      ),
+    )
+    .join('\n'),
+)}`;
+
+const notOfStrangers = `-- the functions and their owner are nobody else's
+${block(
+  [
+    refuse(
+      has(helperOwner, 'rolcanlogin'),
+      `${identifier(helperOwner)} may log in, so it is not what owns the functions: look whose it is, then ALTER ROLE ${identifier(helperOwner)} NOLOGIN`,
+    ),
+    refuse(
+      `EXISTS (SELECT FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner
+      WHERE n.nspname = ${literal(helperSchema)} AND o.rolname <> ${literal(helperOwner)})`,
+      `schema ${helperSchema} belongs to somebody else than ${identifier(helperOwner)}: look whose it is, then drop or rename it`,
+    ),
+  ].join('\n'),
+)}`;
 
 function rename(from: string, to: string): string {
   const both = `${identifier(from)} and ${identifier(to)} both exist: drop the one that owns nothing`;

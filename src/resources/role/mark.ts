@@ -36,12 +36,13 @@ export function formatMark(mark: Mark): string {
     ...(mark.settings.length === 0 ? {} : { settings: sorted(mark.settings) }),
     ...(mark.by === undefined ? {} : { by: mark.by }),
   });
-  return `Kept by iamdb-operator for IamDatabaseUser ${mark.namespace}/${mark.name}; this comment is how it knows its own: ${json}`;
+  return `${markBegins}IamDatabaseUser ${mark.namespace}/${mark.name}; this comment is how it knows its own: ${json}`;
 }
 
+export const markBegins = 'Kept by iamdb-operator for ';
+
 /** Whether somebody's mark stands there, though perhaps one that this version cannot read. */
-export const looksMarked = (comment: string | undefined): boolean =>
-  comment?.startsWith('Kept by iamdb-operator for ') === true;
+export const looksMarked = (comment: string | undefined): boolean => comment?.startsWith(markBegins) === true;
 
 /** What stands in the place of the mark of a role that was let go. */
 export const releasedComment = ({ operatorID, namespace, name }: RoleOwner): string =>

@@ -48,12 +48,11 @@ export const plpgsql = (body: string) => `DO LANGUAGE plpgsql ${literal(body)}`;
  */
 export function lock(what: 'role' | 'database', name: string): Statement {
   const lockClass = 0x69_61_6d_64; // "iamd"
-  const id = `hashtext(${literal(`${what}:${name}`)})`;
-  return free(`SELECT CASE WHEN NOT pg_try_advisory_xact_lock(${lockClass}, ${id}) AND EXISTS (
+  return free(`SELECT CASE WHEN NOT pg_try_advisory_xact_lock(${lockClass}, id) AND EXISTS (
       SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_roles r ON r.oid = a.usesysid
-      WHERE l.locktype = 'advisory' AND l.granted AND l.classid = ${lockClass} AND l.objid = ${id}::oid AND l.objsubid = 2
+      WHERE l.locktype = 'advisory' AND l.granted AND l.classid = ${lockClass} AND l.objid = id::oid AND l.objsubid = 2
         AND (r.rolname = session_user OR r.rolcreaterole OR r.rolsuper)
-    ) THEN pg_advisory_xact_lock(${lockClass}, ${id}) END`);
+    ) THEN pg_advisory_xact_lock(${lockClass}, id) END FROM (SELECT hashtext(${literal(`${what}:${name}`)}) AS id) AS key`);
 }
 
 /** Raises unless the role still carries the comment that the plan was made upon: somebody else may have been quicker. */
@@ -185,14 +184,14 @@ export const spare = (username: string) => `BEGIN
 /**
  * To end a session one must be able to act as its role. Membership is taken only where it is not there already, as
  * otherwise the REVOKE would take away what somebody else granted; and never in a role that is in rds_iam, which would
- * make the admin a member as well.
+ * make the admin a member as well. What is said by the functions of admin-sql makes a member of their owner, which has it.
  */
 export const terminate = (username: string) => `DECLARE
       target oid := (SELECT oid FROM pg_roles WHERE rolname = ${literal(username)});
       joined boolean := NOT pg_has_role(current_user, target, 'USAGE')
         AND NOT pg_has_role(current_user, 'pg_signal_backend', 'USAGE');
     BEGIN
-      IF joined AND NOT pg_has_role(session_user, 'rds_iam', 'MEMBER') AND pg_has_role(target, 'rds_iam', 'MEMBER')
+      IF joined AND current_user = session_user AND NOT pg_has_role(session_user, 'rds_iam', 'MEMBER') AND pg_has_role(target, 'rds_iam', 'MEMBER')
       THEN RAISE EXCEPTION 'still a member of rds_iam' USING ERRCODE = '${ownStates.stillMember}'; END IF;
       IF joined AND current_setting('server_version_num')::integer >= 160000
       THEN EXECUTE ${literal(`GRANT ${identifier(username)} TO CURRENT_USER WITH INHERIT TRUE`)};

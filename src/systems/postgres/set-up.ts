@@ -2,7 +2,12 @@
 import type { Client } from 'pg';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import { adminStatements } from '../../resources/role/admin-statements.ts';
-import { helperIsCallable, helperFunction, trustedHelper } from '../../resources/role/admin-helpers.ts';
+import {
+  helperFunction,
+  helperIsCallable,
+  helperSchema,
+  trustedHelper,
+} from '../../resources/role/admin-helpers.ts';
 
 export interface SetUp {
   readonly admin: string;
@@ -77,7 +82,7 @@ const helperUnsafe = (username: string) =>
   new Failure(
     'denied',
     'AdminHelperUnsafe',
-    `Function ${helperFunction} is not as kubectl iamdb admin-sql makes it, or others than "${username}" may call it, so it is not used. Run what this prints: kubectl iamdb admin-sql --authentication Secret --username ${username} --postgres MAJOR; and look who may call it: \\df+ ${helperFunction.slice(0, -'(text)'.length)}`,
+    `Function ${helperFunction} is not as kubectl iamdb admin-sql makes it, or others than "${username}" may call it, so it is not used. Run what this prints: kubectl iamdb admin-sql --authentication Secret --username ${username} --postgres MAJOR; and look who may call it, and who else may create something beside it: \\df+ ${helperFunction.slice(0, -'(text)'.length)} and \\dn+ ${helperSchema}`,
   );
 
 const readOnly = new Failure(
