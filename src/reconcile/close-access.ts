@@ -67,7 +67,7 @@ async function closeRole(
   const { name } = user.spec.databaseRef;
   const [database, target] = [world.database(name), world.stateOf(name)?.target];
   const seen =
-    database === undefined || target === undefined || target instanceof Failure
+    database === undefined || isByOthers(database) || target === undefined || target instanceof Failure
       ? undefined
       : seenAs(user, database, target, 'closed');
   const { uid } = user.metadata;

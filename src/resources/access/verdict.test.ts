@@ -51,7 +51,7 @@ describe('the verdict on a user', () => {
     [
       notAssumable([roleARN], undefined),
       'NotProven',
-      `The operator may not assume ${roleARN}, so nobody has logged in. For a proof add to the role's trust policy: {"Effect":"Allow","Principal":{"AWS":"<ARN of the operator's role>"},"Action":"sts:AssumeRole"} and let the operator's own policy allow sts:AssumeRole on it; or set spec.probe.as to Nobody to say that this is meant.`,
+      `The operator may not assume ${roleARN}, so nobody has logged in. For a proof add to the role's trust policy: {"Effect":"Allow","Principal":{"AWS":"<ARN of the operator's role>"},"Action":["sts:AssumeRole","sts:TagSession"]} and let the operator's own policy allow sts:AssumeRole and sts:TagSession on it; or set spec.probe.as to Nobody to say that this is meant.`,
       undefined,
     ],
     [
@@ -293,7 +293,7 @@ describe('the statement that lets the operator assume a role', () => {
     expect(JSON.parse(assumeStatement(caller, 'id-1'))).toEqual({
       Effect: 'Allow',
       Principal: { AWS: caller },
-      Action: 'sts:AssumeRole',
+      Action: ['sts:AssumeRole', 'sts:TagSession'],
       Condition: { StringEquals: { 'sts:ExternalId': 'id-1' } },
     });
     expect(JSON.parse(assumeStatement(caller))).not.toHaveProperty('Condition');

@@ -115,6 +115,7 @@ describe('the steps to an admin', () => {
       'by password, with the functions',
       withFunctions,
       [
+        "the functions and their owner are nobody else's",
         'the admin',
         'it may log in',
         'who owns the functions; nobody logs in as it',
@@ -142,6 +143,7 @@ describe('the steps to an admin', () => {
     expect([...steps(setUp).keys()]).toEqual([
       'SET LOCAL search_path = pg_catalog, pg_temp;',
       'who is a member of rds_iam already',
+      'no role that is kept for a user gets the rights of an admin',
       ...expected,
       'its sessions act as nobody else',
       'nobody loses a password login',
@@ -261,17 +263,17 @@ describe('the steps to an admin', () => {
     );
     // One that does something else, or as somebody else, is made anew.
     for (const part of [
-      "WHERE n.nspname = 'iamdb' AND p.proname = 'run' AND p.pronargs = 1 AND p.prosecdef AND l.lanname = 'plpgsql'",
+      "WHERE n.nspname = 'iamdb' AND p.proname = 'run' AND p.pronargs = 1 AND p.proargtypes[0] = 'pg_catalog.text'::regtype AND p.prosecdef AND l.lanname = 'plpgsql'",
       "p.prosrc = ' BEGIN EXECUTE statement; END '",
-      "p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'] AND o.rolname = 'iamdb_definer'",
+      "p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'] AND o.rolname = 'iamdb_definer' AND n.nspowner = p.proowner",
     ])
       expect(made).toContain(part);
     const closed = oneLine(stepOf(withFunctions, 'nobody else may call them'));
     expect(closed).toContain(
-      "NOT EXISTS ( SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) x WHERE x.grantee <> p.proowner AND x.grantee <> (SELECT oid FROM pg_roles WHERE rolname = 'iamdb_admin') ) AND has_function_privilege('iamdb_admin', p.oid, 'EXECUTE')) THEN",
+      "NOT EXISTS ( SELECT FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) x WHERE x.grantee <> p.proowner AND x.grantee <> (SELECT oid FROM pg_roles WHERE rolname = 'iamdb_admin') ) AND NOT EXISTS ( SELECT FROM aclexplode(COALESCE(n.nspacl, acldefault('n', n.nspowner))) x WHERE x.grantee <> n.nspowner AND x.privilege_type = 'CREATE' ) AND has_function_privilege('iamdb_admin', p.oid, 'EXECUTE')) THEN",
     );
     expect(closed).toContain(
-      'THEN REVOKE ALL ON FUNCTION iamdb.run(text) FROM PUBLIC; GRANT USAGE ON SCHEMA iamdb TO "iamdb_admin"; GRANT EXECUTE ON FUNCTION iamdb.run(text) TO "iamdb_admin"; END IF;',
+      'THEN REVOKE ALL ON SCHEMA iamdb FROM PUBLIC; REVOKE ALL ON FUNCTION iamdb.run(text) FROM PUBLIC; GRANT USAGE ON SCHEMA iamdb TO "iamdb_admin"; GRANT EXECUTE ON FUNCTION iamdb.run(text) TO "iamdb_admin"; END IF;',
     );
   });
 

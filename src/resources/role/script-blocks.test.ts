@@ -35,7 +35,14 @@ const rich: PresentRole = {
 describe('the script that brings a role about', () => {
   it.each([
     ['is run with names of the system alone', 'SET LOCAL search_path = pg_catalog;'],
-    ['takes the lock of the role', "SELECT pg_advisory_xact_lock(1767992676, hashtext('role:checkout'));"],
+    [
+      'tries for the lock of the role, which a stranger may hold',
+      'SELECT CASE WHEN NOT pg_try_advisory_xact_lock(1767992676, id)',
+    ],
+    [
+      'waits for it where another maker of roles holds it',
+      "THEN pg_advisory_xact_lock(1767992676, id) END FROM (SELECT hashtext('role:checkout') AS id) AS key;",
+    ],
     ['declares what it reads', declared],
     ['declares what it is in', 'my_held text[]; -- groups it is in'],
     [
@@ -153,7 +160,7 @@ describe('the script that ends a role', () => {
 
   it('ends sessions by becoming a member for as long as that takes, and never of one in rds_iam', () => {
     expect(transactionsOf(disabled)[1]).toContain(
-      `DECLARE target oid := (SELECT oid FROM pg_roles WHERE rolname = 'checkout'); joined boolean := NOT pg_has_role(current_user, target, 'USAGE') AND NOT pg_has_role(current_user, 'pg_signal_backend', 'USAGE'); BEGIN IF joined AND NOT pg_has_role(session_user, 'rds_iam', 'MEMBER') AND pg_has_role(target, 'rds_iam', 'MEMBER') THEN RAISE EXCEPTION 'still a member of rds_iam' USING ERRCODE = 'IA003'; END IF; IF joined AND current_setting('server_version_num')::integer >= 160000 THEN EXECUTE 'GRANT "checkout" TO CURRENT_USER WITH INHERIT TRUE'; ELSIF joined THEN GRANT "checkout" TO CURRENT_USER; END IF; PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = target; IF joined THEN REVOKE "checkout" FROM CURRENT_USER; END IF; END; ${waits}`,
+      `DECLARE target oid := (SELECT oid FROM pg_roles WHERE rolname = 'checkout'); joined boolean := NOT pg_has_role(current_user, target, 'USAGE') AND NOT pg_has_role(current_user, 'pg_signal_backend', 'USAGE'); BEGIN IF joined AND current_user = session_user AND NOT pg_has_role(session_user, 'rds_iam', 'MEMBER') AND pg_has_role(target, 'rds_iam', 'MEMBER') THEN RAISE EXCEPTION 'still a member of rds_iam' USING ERRCODE = 'IA003'; END IF; IF joined AND current_setting('server_version_num')::integer >= 160000 THEN EXECUTE 'GRANT "checkout" TO CURRENT_USER WITH INHERIT TRUE'; ELSIF joined THEN GRANT "checkout" TO CURRENT_USER; END IF; PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = target; IF joined THEN REVOKE "checkout" FROM CURRENT_USER; END IF; END; ${waits}`,
     );
   });
 
