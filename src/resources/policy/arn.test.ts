@@ -294,7 +294,10 @@ describe('names and marks', () => {
   test('give the number back, in any case, as IAM compares', () => {
     expect(shardNumber(owner, shardName(owner, 12))).toBe(12);
     expect(shardNumber(owner, shardName(owner, 12).toUpperCase())).toBe(12);
-    for (const other of ['x', '01', '-1', '1e3', '']) {
+    expect(shardNumber(owner, shardName(owner, 99_999))).toBe(99_999);
+    expect(shardNumber(owner, `other-${shardName(owner, 1)}`)).toBeUndefined();
+    expect(shardNumber(owner, 'x'.repeat(namePrefix(owner).length).concat('1'))).toBeUndefined();
+    for (const other of ['x', '01', '-1', '1e3', '', '100000']) {
       expect(shardNumber(owner, `${namePrefix(owner)}${other}`)).toBeUndefined();
     }
   });

@@ -34,6 +34,21 @@ describe('the script of a role', () => {
     );
   });
 
+  it.each<[string, DesiredRole]>([
+    ['was deleted. What ends its access:', absent],
+    ['may not be used any more. What ends its access and keeps the role:', disabled],
+    ['was deleted, and its access is to outlive it. What says so on the role:', released],
+  ])('says first that its user %s', (what, desired) => {
+    expect(script(desired).split('\n')[0]).toBe(`-- IamDatabaseUser payments/checkout ${what}`);
+  });
+
+  it('shows a statement of several lines on one', () => {
+    const settings = { application_name: 'a\r\n\nb' };
+    expect(head(script({ ...present, settings }))).toContain(
+      `--   ALTER ROLE "checkout" SET "application_name" = 'a b';`,
+    );
+  });
+
   it('is one transaction, begun with the locks that the operator takes, in one order', () => {
     const text = script({ ...present, connectDatabases: ['orders', 'billing'] });
     expect(count(text, 'BEGIN ISOLATION LEVEL READ COMMITTED;')).toBe(1);

@@ -23,6 +23,12 @@ describe('a value', () => {
     ['search_path', '$user,PUBLIC', '"$user", public', true],
     ['search_path', 'orders', 'orders, public', false],
     ['search_path', 'a, b', '"a, b"', false],
+    ['search_path', 'a, b', 'a, c', false],
+    ['search_path', 'a, b', 'b, a', false],
+    ['search_path', 'a , b', 'a,b', true],
+    ['search_path', 'a', '"A"', false],
+    ['search_path', '"A"', 'A', false],
+    ['application_name', 'A', 'a', false],
     ['search_path', '"a""b"', '"a""b"', true],
   ] as const)('of %s, %s, is %s: %s', (name, wished, found, same) => {
     expect(isSameValue(name, wished, found)).toBe(same);
@@ -33,6 +39,8 @@ describe('a value', () => {
     ['search_path', '"$user", Public', "'$user', 'public'"],
     ['search_path', '"a, b",c', "'a, b', 'c'"],
     ['application_name', 'a, b', "'a, b'"],
+    ['search_path', 'A , "b""c"', `'a', 'b"c'`],
+    ['search_path', '""', "''"],
   ])('of %s, %s, is written %s', (name, value, sql) => {
     expect(valueSQL(name, value)).toBe(sql);
   });

@@ -122,6 +122,16 @@ describe('the inline policy of a role', () => {
     expect(readInline('{}')).toMatchObject({ exists: true, arns: [], exact: false });
   });
 
+  it('keeps what was let go, and takes it back for a user that wants it again', () => {
+    const released: Contribution = { state: 'released', username: 'a', arns: [arnOf('a')] };
+    const left = { ...readInline(inlineDocument({ arns: [], released: [arnOf('a')] }, 'all')), role };
+    expect(planInline(wish([released]), left)).toEqual([]);
+    expect(planInline(wish([]), left)).toEqual([]);
+    expect(planInline(wish([present('a')]), left)).toEqual([
+      { do: 'put', arns: [arnOf('a')], released: [], added: [arnOf('a')], removed: [] },
+    ]);
+  });
+
   it('lets go of who is to keep the access, which plan mode does too', () => {
     const released: Contribution = { state: 'released', username: 'a', arns: [arnOf('a')] };
     const observed = holding(['a', 'b']);
