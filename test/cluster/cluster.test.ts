@@ -20,6 +20,7 @@ import { apply, holds, kubectl, list, read, refusalOf, reportOf, untilTrue } fro
 import {
   type AccountReport,
   awsNamespace,
+  databaseService,
   type DatabaseReport,
   type JsonWebKey,
   operatorID,
@@ -38,7 +39,7 @@ const operatorImage = process.env['IAMDB_TEST_OPERATOR_IMAGE'] ?? '';
 const untilUser = (name: string) =>
   untilTrue('iamdatabaseuser', name, teamNamespace, 'Ready', 'AccessVerified');
 const awsReport = () => reportOf<AccountReport>(awsNamespace, 'aws', reportPort);
-const databaseReport = () => reportOf<DatabaseReport>(awsNamespace, 'orders-prod', reportPort);
+const databaseReport = () => reportOf<DatabaseReport>(awsNamespace, databaseService, reportPort);
 
 let chart: Chart;
 const step = (text: string) => console.error(`  ${text}`);
@@ -174,7 +175,7 @@ describe('two replicas', () => {
 
 describe('a new version', () => {
   it('is rolled out and back with logins going on all the while, and work too', async () => {
-    await apply(workloadPod(workload('checkout', 'always', { again: true })));
+    await apply(await workloadPod(workload('checkout', 'always', { again: true })));
     const said = async (more: number) => {
       const count = (await linesOf('always').catch(() => [])).length;
       await until(

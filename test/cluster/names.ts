@@ -1,5 +1,5 @@
 // The names by which the tests on a cluster and the pods that they start know each other.
-import { accountID } from '../stage/account.ts';
+import { accountID, region } from '../stage/account.ts';
 
 /** Of the stand-ins. */
 export const awsNamespace = 'iamdb-test-aws';
@@ -15,7 +15,10 @@ export const testLabel = { 'iamdb-test': 'cluster' } as const;
 
 /** Without the cluster's domain, which pods add themselves: they know it, we do not. */
 export const serviceHost = (name: string): string => `${name}.${awsNamespace}.svc`;
-export const databaseHost = serviceHost('orders-prod');
+/** As AWS names endpoints; pods know the names as aliases of the Service behind them. */
+export const databaseHost = `orders-prod.cluster-abcdefghijkl.${region}.rds.amazonaws.com`;
+export const readerHost = `orders-prod.cluster-ro-abcdefghijkl.${region}.rds.amazonaws.com`;
+export const databaseService = 'orders-prod';
 export const databasePort = 5432;
 export const awsPort = 4566;
 export const trustStorePort = 8000;

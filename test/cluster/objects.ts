@@ -1,7 +1,7 @@
 // What a platform team and an application team declare, and the pods of the latter.
 import { region } from '../stage/account.ts';
 import type { Manifest } from './kubectl.ts';
-import { roleARN, teamNamespace, testLabel } from './names.ts';
+import { databasePort, databaseService, roleARN, serviceHost, teamNamespace, testLabel } from './names.ts';
 import type { Workload } from './workload.ts';
 
 /** Of everything but the operator. */
@@ -17,6 +17,7 @@ export const database: Manifest = {
   metadata: { name: 'orders', labels: testLabel },
   spec: {
     target: { type: 'Cluster', cluster: { identifier: 'orders-prod', region } },
+    connectTo: { host: serviceHost(databaseService), port: databasePort },
     database: 'orders',
     admin: { username: 'iamdb_admin' },
     allow: [

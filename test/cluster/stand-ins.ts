@@ -5,6 +5,7 @@ import {
   awsNamespace,
   awsPort,
   databasePort,
+  databaseService,
   reportPort,
   teamNamespace,
   testLabel,
@@ -37,8 +38,7 @@ export function standIns(image: string, setup: AccountSetup): readonly Manifest[
     standIn('aws', image, { SETUP: JSON.stringify(setup) }),
     service('aws', 'aws', awsPort, reportPort),
     standIn('database', image, {}),
-    service('orders-prod', 'database', databasePort, reportPort),
-    service('orders-prod-ro', 'database', databasePort),
+    service(databaseService, 'database', databasePort, reportPort),
     service('trust-store', 'database', trustStorePort),
   ];
 }

@@ -2,7 +2,16 @@
 import { region } from '../stage/account.ts';
 import { until } from '../stage/wait.ts';
 import { kubectl, type Manifest, read } from './kubectl.ts';
-import { awsPort, type LoginLine, serviceHost, teamNamespace, testLabel } from './names.ts';
+import {
+  awsNamespace,
+  awsPort,
+  databaseHost,
+  databaseService,
+  type LoginLine,
+  serviceHost,
+  teamNamespace,
+  testLabel,
+} from './names.ts';
 import { containerSecurity, podSecurity } from './stand-ins.ts';
 
 export interface Workload {
@@ -47,7 +56,18 @@ export const webIdentity = (roleARN: string) => ({
   volumeMounts: [{ name: 'aws-token', mountPath: '/var/run/secrets/aws', readOnly: true }],
 });
 
-export function workloadPod(workload: Workload): Manifest {
+/** The address behind the database's name, which no resolver of a cluster knows. */
+async function databaseAlias() {
+  const service = await read<{ readonly spec: { readonly clusterIP: string } }>(
+    'service',
+    databaseService,
+    awsNamespace,
+  );
+  if (service === undefined) throw new Error(`there is no Service ${databaseService}`);
+  return { ip: service.spec.clusterIP, hostnames: [databaseHost] };
+}
+
+export async function workloadPod(workload: Workload): Promise<Manifest> {
   const { name, image, again = false, user, trustBundle = `rds-ca-${region}` } = workload;
   const identity = webIdentity(workload.roleARN);
   return {
@@ -57,6 +77,7 @@ export function workloadPod(workload: Workload): Manifest {
     spec: {
       serviceAccountName: workload.serviceAccount,
       enableServiceLinks: false,
+      hostAliases: [await databaseAlias()],
       restartPolicy: again ? 'Always' : 'Never',
       securityContext: podSecurity,
       containers: [
@@ -83,7 +104,7 @@ export function workloadPod(workload: Workload): Manifest {
 /** Starts the pod, waits for its end and answers with its one line. */
 export async function loginOnce(workload: Workload): Promise<LoginLine> {
   const { name } = workload;
-  await kubectl(['apply', '-f', '-'], JSON.stringify(workloadPod(workload)));
+  await kubectl(['apply', '-f', '-'], JSON.stringify(await workloadPod(workload)));
   const phase = async () =>
     (await read<{ readonly status?: { readonly phase?: string } }>('pod', name, teamNamespace))?.status
       ?.phase;

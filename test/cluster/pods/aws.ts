@@ -12,8 +12,8 @@ import {
   operatorNamespace,
   release,
   reportPort,
+  readerHost,
   roleARN,
-  serviceHost,
   teamNamespace,
 } from '../names.ts';
 import { answer, endOnSignal, publish } from './serve.ts';
@@ -25,7 +25,7 @@ const provider = aws.registerOidcProvider({ issuer: setup.issuer, jwks: setup.jw
 const { resourceId } = aws.rds.createCluster({
   identifier: 'orders-prod',
   endpoint: databaseHost,
-  readerEndpoint: serviceHost('orders-prod-ro'),
+  readerEndpoint: readerHost,
   port: databasePort,
 });
 

@@ -12,6 +12,7 @@ import {
   databaseHost,
   databasePort,
   type DatabaseReport,
+  readerHost,
   reportPort,
   serviceHost,
   trustStorePort,
@@ -58,7 +59,7 @@ const resourceId = await until(
     everyMs: 200,
   },
 );
-const hosts = [databaseHost, serviceHost('orders-prod-ro')];
+const hosts = [databaseHost, readerHost];
 const trust = await createRdsTrust(region);
 const gate = await startRdsGate({
   upstream: postgres,
