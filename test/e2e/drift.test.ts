@@ -15,8 +15,8 @@ import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
 
 const timeScale = 0.06;
-/** Each object's own: 0.9 to 1.1 of the interval; the rest is for the passes themselves on a busy machine. */
-const oneResyncMs = 30_000 * 1.1 * timeScale + 2_000;
+/** Each object's own: 0.9 to 1.1 of the interval; the rest is for the passes, the event and IAM's own delays on a busy machine. */
+const oneResyncMs = 30_000 * 1.1 * timeScale + 8_000;
 
 let stage: Stage;
 let scene: Scene;

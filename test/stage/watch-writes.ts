@@ -15,7 +15,9 @@ export async function watchWrites(
 ): Promise<() => Promise<number>> {
   const awsFrom = aws.calls.length;
   const file = bed.kube.auditLogFile;
-  let offset = statSync(file).size;
+  // The server may be in the middle of a line: what is left of it, or its end alone, is not read as one.
+  let offset = Math.max(0, statSync(file).size - 1);
+  let begun = offset > 0;
   let rest = '';
   let kube = 0;
   let roles = 0;
@@ -30,6 +32,10 @@ export async function watchWrites(
     closeSync(handle);
     const lines = (rest + buffer.toString('utf8')).split('\n');
     rest = lines.pop() ?? '';
+    if (begun && lines.length > 0) {
+      lines.shift();
+      begun = false;
+    }
     const entries = lines.map((line) => JSON.parse(line) as AuditEntry);
     kube += writesOf(`system:serviceaccount:${operatorNamespace}:${operatorAccount}`, entries).filter(
       ({ objectRef }) => objectRef?.resource !== 'events' && objectRef?.resource !== 'leases',
