@@ -21,7 +21,7 @@ type Delivery = DatabaseSpec['policy']['delivery'];
 type Held = (by: Delivery | undefined, arns: readonly string[]) => boolean;
 const nothingHeld: Held = () => false;
 
-export function createRolePolicies(options: {
+export interface RolePolicyOptions {
   readonly caches: Pick<Caches, 'users' | 'serviceAccounts' | 'isSynced'>;
   readonly world: Pick<
     World,
@@ -40,7 +40,9 @@ export function createRolePolicies(options: {
   readonly policy: ReturnType<typeof policyResource>;
   /** Undefined where the operator may not keep inline policies: then it does not look for any either. */
   readonly inline: ReturnType<typeof inlineResource> | undefined;
-}): {
+}
+
+export function createRolePolicies(options: RolePolicyOptions): {
   converge(roleARN: string, signal: AbortSignal): Promise<RolePolicies>;
   readonly preview: World['previewPolicy'];
   readonly forgive: World['forgive'];

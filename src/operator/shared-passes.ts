@@ -10,14 +10,12 @@ import { preview } from '../reconcile/kernel/preview.ts';
 import { trustBundleName } from '../reconcile/names.ts';
 import { hasBegun, standingOf } from '../reconcile/standing.ts';
 import type { RolePolicies, World } from '../reconcile/world.ts';
-import type { inlineResource } from '../resources/policy/inline/resource.ts';
-import type { policyResource } from '../resources/policy/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import type { DesiredTrustBundle, TrustContribution } from '../resources/trust-bundle/plan.ts';
 import type { trustBundleResource } from '../resources/trust-bundle/resource.ts';
 import { publicRegion } from '../resources/trust-bundle/roots.ts';
 import type { Caches } from './caches.ts';
-import { createRolePolicies } from './role-policies.ts';
+import { createRolePolicies, type RolePolicyOptions } from './role-policies.ts';
 import { createRoleTurns } from './role-turns.ts';
 
 export interface SharedPasses
@@ -35,24 +33,9 @@ export interface SharedPasses
 
 export function sharedPasses(options: {
   readonly caches: Pick<Caches, 'users' | 'serviceAccounts' | 'isSynced'>;
-  readonly world: Pick<
-    World,
-    | 'operatorID'
-    | 'scope'
-    | 'resourceIDs'
-    | 'disowned'
-    | 'vetted'
-    | 'losses'
-    | 'now'
-    | 'arnsOf'
-    | 'associatedWith'
-    | 'roots'
-    | 'publicRoots'
-    | 'settings'
-  > &
-    Parameters<typeof standingOf>[1];
-  readonly policy: ReturnType<typeof policyResource>;
-  readonly inline: ReturnType<typeof inlineResource> | undefined;
+  readonly world: Pick<World, 'roots' | 'publicRoots'> & RolePolicyOptions['world'];
+  readonly policy: RolePolicyOptions['policy'];
+  readonly inline: RolePolicyOptions['inline'];
   readonly trustBundle: ReturnType<typeof trustBundleResource>;
   readonly deadlineMs: number;
 }): SharedPasses {

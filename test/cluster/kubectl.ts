@@ -1,18 +1,7 @@
 // The cluster that KUBECONFIG names, by kubectl, as people come to it.
 import { execFile } from 'node:child_process';
+import type { Manifest } from '../chart/helm.ts';
 import { until } from '../stage/wait.ts';
-
-export interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly [field: string]: unknown;
-}
 
 /** What kubectl prints; throws with what it says when it refuses. */
 export async function kubectl(args: readonly string[], input = ''): Promise<string> {

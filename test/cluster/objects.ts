@@ -1,6 +1,6 @@
 // What a platform team and an application team declare, and the pods of the latter.
 import { region } from '../stage/account.ts';
-import type { Manifest } from './kubectl.ts';
+import type { Manifest } from '../chart/helm.ts';
 import { databasePort, databaseService, roleARN, serviceHost, teamNamespace, testLabel } from './names.ts';
 import type { Workload } from './workload.ts';
 

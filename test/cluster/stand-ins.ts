@@ -1,5 +1,5 @@
 // The pods of AWS and of the database, as manifests.
-import type { Manifest } from './kubectl.ts';
+import type { Manifest } from '../chart/helm.ts';
 import {
   type AccountSetup,
   awsNamespace,

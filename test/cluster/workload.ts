@@ -1,7 +1,8 @@
 // An application's pod: its ServiceAccount, the connection ConfigMap by envFrom, the trust bundle as a volume.
 import { region } from '../stage/account.ts';
 import { until } from '../stage/wait.ts';
-import { kubectl, type Manifest, read } from './kubectl.ts';
+import type { Manifest } from '../chart/helm.ts';
+import { kubectl, read } from './kubectl.ts';
 import {
   awsNamespace,
   awsPort,
