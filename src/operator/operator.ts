@@ -7,24 +7,17 @@ import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { DatabaseStatus, UserStatus } from '../api/schema.ts';
 import type { Config } from '../config.ts';
 import { systemClock } from '../controller/clock.ts';
-import { type Controller, createController } from '../controller/controller.ts';
 import { createEventRecorder } from '../controller/events.ts';
 import type { Report } from '../controller/incident.ts';
-import { createElection, type Election } from '../controller/leader.ts';
 import { defaultTiming, scaleTiming } from '../controller/timing.ts';
-import { type Metrics, queueMetrics, reconcileMetrics, requestMetrics, sqlMetrics } from '../ops/metrics.ts';
+import { type Metrics, requestMetrics, sqlMetrics } from '../ops/metrics.ts';
 import type { Log } from '../ops/log.ts';
-import { reconcileDatabase } from '../reconcile/database.ts';
-import { Failure } from '../reconcile/kernel/failure.ts';
-import type { NextLook } from '../reconcile/next-look.ts';
-import { reconcileUser } from '../reconcile/user.ts';
 import type { AccessPorts } from '../resources/access/access.ts';
 import { stsAudience } from '../resources/access/trust.ts';
 import { checkAddress } from '../resources/target/address.ts';
 import type { ProxyEnvironment } from '../systems/connections.ts';
 import { eventSink } from '../systems/kubernetes/event-sink.ts';
 import { orKubeFailure } from '../systems/kubernetes/failures.ts';
-import { leaseHolders, leasePort } from '../systems/kubernetes/lease.ts';
 import { objectsOf } from '../systems/kubernetes/objects.ts';
 import { remedyFor } from '../systems/kubernetes/remedy.ts';
 import { kinds } from '../systems/kubernetes/resource.ts';
@@ -34,13 +27,14 @@ import { adminPasswords, type SecretObject } from './admin-password.ts';
 import { awsSystems, refreshMs } from './aws.ts';
 import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
 import { configMaps } from './config-maps.ts';
+import { createControllers } from './controllers.ts';
 import { eventsAbout } from './events-about.ts';
 import { observe } from './observe.ts';
-import { kubeSystemUID, notSynced, untilAlone, untilCrdsFit, whyWaiting } from './preflight.ts';
+import { createLeading } from './leading.ts';
+import { kubeSystemUID, notSynced, untilCrdsFit } from './preflight.ts';
 import { objectWrites } from './object-writes.ts';
 import { createPodIdentities } from './pod-identities.ts';
 import { servers } from './servers.ts';
-import { createSweeper } from './sweeper.ts';
 import { trustCopy } from './trust-copy.ts';
 import { wakeUps } from './wake-ups.ts';
 import { createWorld } from './world.ts';
@@ -75,11 +69,8 @@ export async function startOperator(options: {
     const remedy = remedyFor(incident.error, server);
     log.incident(remedy === undefined ? incident : { ...incident, remedy });
   };
-  let election: Election | undefined;
-  // Right before each write: a leader that was paused must not write late.
-  const beforeWrite = () => {
-    if (config['leader-elect'] && election?.isLeader() !== true) throw notLeading;
-  };
+  const leading = createLeading({ config, timing, log, report, onLost: options.onLost });
+  const { beforeWrite } = leading;
 
   const watched = config['watch-namespaces'].split(',').filter(Boolean);
   const transport = connect({
@@ -194,39 +185,14 @@ export async function startOperator(options: {
     passDeadlineMs: timing.pass.deadlineMs,
   });
 
-  const controllerOf = (
-    name: string,
-    reconcile: (key: string, signal: AbortSignal) => Promise<NextLook>,
-    concurrency: number,
-  ): Controller =>
-    createController({
-      reconcile: log.passes(name, async (key, passSignal) => {
-        const { afterMs } = await reconcile(key, passSignal);
-        return afterMs === undefined ? {} : { requeueAfterMs: afterMs };
-      }),
-      concurrency,
-      timing,
-      clock: systemClock,
-      random: Math.random,
-      report,
-      queueMetrics: queueMetrics(metrics, name),
-      reconcileMetrics: reconcileMetrics(metrics, name, concurrency),
-    });
-  const controllers = {
-    databases: controllerOf('iamdatabase', (key, s) => reconcileDatabase(key, world, s), 2),
-    users: controllerOf('iamdatabaseuser', (key, s) => reconcileUser(key, world, s), config.workers),
-    sweeps: controllerOf('sweep', createSweeper({ world, caches, aws, timeScale: config['time-scale'] }), 2),
-  };
+  const controllers = createControllers({ config, world, caches, aws, timing, log, metrics, report });
   const wake = wakeUps({ caches, controllers, world });
-  let hasBegun = false;
-  const holdsLease = () => election?.isLeader() ?? !config['leader-elect'];
-  const isLeader = () => hasBegun && holdsLease();
   const queues = {
     iamdatabase: controllers.databases.queue,
     iamdatabaseuser: controllers.users.queue,
     sweep: controllers.sweeps.queue,
   };
-  observe({ metrics, caches, queues, transport, isLeader });
+  observe({ metrics, caches, queues, transport, isLeader: leading.isLeader });
 
   const surroundings = { log, timeScale: config['time-scale'], signal };
   // Before anything is read by them, and again for an API server that could not be asked before.
@@ -236,62 +202,31 @@ export async function startOperator(options: {
   await untilCrdsFit(transport, surroundings);
   log.info({ users: caches.users.size(), databases: caches.databases.size() }, 'caches synced');
 
-  const begin = () => {
-    hasBegun = true;
-    log.info({}, 'leading');
-    controllers.sweeps.queue.add('all', { priority: 'startup' });
-    for (const controller of Object.values(controllers)) controller.start();
-  };
   const stopping = new AbortController();
-  const leaseName = `iamdb-operator-${operatorID}`;
-  const beginAlone = () => {
-    untilAlone({
-      ...surroundings,
-      signal: stopping.signal,
-      // With the fewer rights of some namespaces nobody else can be seen.
-      holders: async (until) => (watched.length > 0 ? [] : await leaseHolders(transport, leaseName, until)),
-      namespace: config.namespace,
-      operatorID,
-    }).then(begin, (error: unknown) => {
-      if (!stopping.signal.aborted) log.error({ err: error }, 'beginning to lead');
-    });
-  };
-  if (config['leader-elect']) {
-    election = createElection({
-      lease: leasePort(transport, { namespace: config.namespace, name: leaseName }),
-      name: 'iamdb-operator',
-      identity: instance,
-      timing: timing.lease,
-      clock: systemClock,
-      random: Math.random,
-      onElected: beginAlone,
-      onLost: options.onLost,
-      report,
-    });
-    election.start();
-  } else {
-    begin();
-  }
+  leading.start({
+    transport,
+    operatorID,
+    identity: instance,
+    begin: () => {
+      controllers.sweeps.queue.add('all', { priority: 'startup' });
+      for (const controller of Object.values(controllers)) controller.start();
+    },
+    signal: stopping.signal,
+  });
 
   return {
-    notReady: () => (caches.isSynced() ? whyWaiting(holdsLease(), hasBegun) : notSynced),
-    isLeader,
+    notReady: () => (caches.isSynced() ? leading.whyWaiting() : notSynced),
+    isLeader: leading.isLeader,
     stop: async () => {
       stopping.abort(new Error('the operator was stopped'));
       const drainMs = 10_000 * Math.min(1, config['time-scale']);
       await Promise.all(Object.values(controllers).map((controller) => controller.stop({ drainMs })));
       await caches.stop();
       await events.stop(2_000);
-      await election?.stop();
+      await leading.stop();
       await databaseServers.closeAll();
       aws.close();
       await transport.close();
     },
   };
 }
-
-const notLeading = new Failure(
-  'unavailable',
-  'Progressing',
-  'This replica does not lead any more; the leader goes on.',
-);

@@ -1,0 +1,62 @@
+// The three controllers: databases, users, and the look at what nobody asks for any more.
+import type { Config } from '../config.ts';
+import { systemClock } from '../controller/clock.ts';
+import { type Controller, createController } from '../controller/controller.ts';
+import type { Report } from '../controller/incident.ts';
+import type { Timing } from '../controller/timing.ts';
+import type { Log } from '../ops/log.ts';
+import { type Metrics, queueMetrics, reconcileMetrics } from '../ops/metrics.ts';
+import { reconcileDatabase } from '../reconcile/database.ts';
+import type { NextLook } from '../reconcile/next-look.ts';
+import { reconcileUser } from '../reconcile/user.ts';
+import type { World } from '../reconcile/world.ts';
+import type { AwsSystems } from './aws.ts';
+import type { Caches } from './caches.ts';
+import { createSweeper } from './sweeper.ts';
+
+export interface Controllers {
+  readonly databases: Controller;
+  readonly users: Controller;
+  readonly sweeps: Controller;
+}
+
+export function createControllers(options: {
+  readonly config: Config;
+  readonly world: World;
+  readonly caches: Caches;
+  readonly aws: AwsSystems;
+  readonly timing: Timing;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly report: Report;
+}): Controllers {
+  const { config, world, caches, aws, timing, log, metrics, report } = options;
+  const controllerOf = (
+    name: string,
+    reconcile: (key: string, signal: AbortSignal) => Promise<NextLook>,
+    concurrency: number,
+  ): Controller =>
+    createController({
+      reconcile: log.passes(name, async (key, signal) => {
+        const { afterMs } = await reconcile(key, signal);
+        return afterMs === undefined ? {} : { requeueAfterMs: afterMs };
+      }),
+      concurrency,
+      timing,
+      clock: systemClock,
+      random: Math.random,
+      report,
+      queueMetrics: queueMetrics(metrics, name),
+      reconcileMetrics: reconcileMetrics(metrics, name, concurrency),
+    });
+  const sweep = createSweeper({ world, caches, aws, timeScale: config['time-scale'] });
+  return {
+    databases: controllerOf('iamdatabase', (key, signal) => reconcileDatabase(key, world, signal), 2),
+    users: controllerOf(
+      'iamdatabaseuser',
+      (key, signal) => reconcileUser(key, world, signal),
+      config.workers,
+    ),
+    sweeps: controllerOf('sweep', sweep, 2),
+  };
+}
