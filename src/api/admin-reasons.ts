@@ -11,11 +11,11 @@ export const adminReasons = {
     remedy:
       'aws rds modify-db-cluster (or modify-db-instance) --manage-master-user-password, and spec.admin.username as MasterUsername; or authentication IAM.',
   },
-  AdminPasswordChanging: {
+  AdminChanging: {
     means:
-      'The server refuses a password of the admin that it took a moment ago: it is being rotated, and the server or the Secret has the old one still. Until then what was said of an object that is Ready stands.',
+      'The server refuses a password of the admin that it took a moment ago: it is being rotated, and the server or the Secret has the old one still. Or the IamDatabase leads to another admin or server now, and the connections of before are being closed. Until then what was said of an object that is Ready stands.',
     remedy:
-      'Wait; after three minutes it is told as AdminLoginRefused. Put the new password into the Secret.',
+      'Wait; a password that is refused for three minutes is told as AdminLoginRefused. Put the new one into the Secret.',
   },
   AdminSecretMissing: {
     means: "The admin's Secret is not in the operator's namespace or lacks the keys username and password.",

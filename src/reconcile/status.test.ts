@@ -41,8 +41,8 @@ const access = (status: 'True' | 'False' | 'Unknown'): Link => ({
   ...(status === 'False' ? { failure: new Failure('denied', 'TokenRefused', 'A login.') } : {}),
 });
 
-describe("a rotation of the admin's password", () => {
-  const changing = failed('RoleReady', new Failure('unavailable', 'AdminPasswordChanging', 'Refused.'));
+describe('an admin that is changing', () => {
+  const changing = failed('RoleReady', new Failure('unavailable', 'AdminChanging', 'Refused.'));
   const ready = conditionsOf([resolved, fine], 3, [], at(0));
 
   it('leaves standing what was said of an object that is Ready as it is declared now', () => {
@@ -51,7 +51,7 @@ describe("a rotation of the admin's password", () => {
 
   it('is on the way for one that is not: declared anew, not Ready before, or new', () => {
     const before = conditionsOf([resolved, trouble('unavailable')], 3, [], at(0));
-    const told = 'Unknown AdminPasswordChanging | True AdminPasswordChanging | -';
+    const told = 'Unknown AdminChanging | True AdminChanging | -';
     expect(kstatus(conditionsOf([resolved, changing], 4, ready, at(5)))).toBe(told);
     expect(kstatus(conditionsOf([resolved, changing], 3, before, at(5)))).toBe(told);
     expect(kstatus(conditionsOf([resolved, changing], 3, [], at(5)))).toBe(told);

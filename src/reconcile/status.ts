@@ -49,8 +49,8 @@ const isPassing = (failure: Failure) =>
   failure.reason === 'BlueGreenInProgress' ||
   isChangingHands(failure);
 
-/** A rotation of the admin's password is nobody's failure: nothing could be looked at for a moment. */
-const isChangingHands = ({ reason }: Failure) => reason === 'AdminPasswordChanging';
+/** An admin that is changing is nobody's failure: nothing could be looked at for a moment. */
+const isChangingHands = ({ reason }: Failure) => reason === 'AdminChanging';
 
 const isChanging = ({ failure }: Link) => failure !== undefined && isChangingHands(failure);
 

@@ -66,8 +66,17 @@ it('takes the new name only where the one of before is named, and goes on with a
       },
     ],
   });
-  await scene.patch(database(), { spec: { suspend: false, admin: { ...renamed, rotatedFrom: from } } });
-  await scene.untilCondition(database(), 'Ready', 'True', 'Ready');
+  const changed = new AbortController();
+  const change = async () => {
+    await scene.patch(database(), { spec: { suspend: false, admin: { ...renamed, rotatedFrom: from } } });
+    await scene.untilCondition(database(), 'Ready', 'True', 'Ready');
+    changed.abort();
+  };
+  // A pass that comes to connections that are being closed is nobody's failure.
+  const look = async () => {
+    while (!changed.signal.aborted) await scene.askForLook(bystander);
+  };
+  await Promise.all([change(), look()]);
 
   const newcomer = userManifest('newcomer');
   await scene.apply(newcomer);

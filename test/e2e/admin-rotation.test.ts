@@ -58,7 +58,7 @@ const expectServed = async (name: string) => {
   await scene.untilReady(user);
   expect(await scene.login(`payments_${name}`)).toBe(`payments_${name}`);
 };
-const isRefusalLogged = () => stage.operator.output().includes('AdminPasswordChanging');
+const isRefusalLogged = () => stage.operator.output().includes('AdminChanging');
 
 describe('a password that is rotated', () => {
   it('in PostgreSQL first: what is Ready stays so while the Secret has the old one, and the new one is taken up', async () => {
@@ -71,7 +71,7 @@ describe('a password that is rotated', () => {
     // Who is not Ready anyway is told what it waits for.
     const second = userManifest('second');
     await scene.apply(second);
-    await scene.untilCondition(second, 'RoleReady', 'Unknown', 'AdminPasswordChanging');
+    await scene.untilCondition(second, 'RoleReady', 'Unknown', 'AdminChanging');
     await inSecret('second-password');
     await expectServed('second');
     await scene.untilCondition(second, 'RoleReady', 'True', 'AsDeclared');

@@ -88,7 +88,7 @@ describe('the secret that RDS keeps', () => {
     await inPostgres('rotated-by-rds-1');
     await untilLoggedOut();
     await scene.askForLook(bystander);
-    await until('the refusal to be told', () => stage.operator.output().includes('AdminPasswordChanging'));
+    await until('the refusal to be told', () => stage.operator.output().includes('AdminChanging'));
     inSecret('rotated-by-rds-1');
     inRds('active');
     await expectServed('second');

@@ -68,7 +68,7 @@ export const reasonsShownIn = {
   AdminSecretMissing: 'lock-out',
   AdminRedirected: 'lock-out',
   AdminHelperUnsafe: 'lock-out',
-  AdminPasswordChanging: 'admin-rotation',
+  AdminChanging: 'admin-rotation',
   ManagedSecretUnavailable: 'managed-secret',
   AssumeRoleRefused: 'accounts',
   PartitionNotSupported: 'partition',

@@ -53,6 +53,23 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('an admin on PostgreSQL %i', (maj
     expect(reason(await bring(server, wish('not_created')))).toBe('MissingCreateRole');
   });
 
+  it('is changing for whoever comes while its connections are being closed; who is at work ends it', async () => {
+    const server = bed.open({ username: 'iamdb_admin' });
+    const [begun, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const atWork = server.hold(async (session) => {
+      begun.resolve();
+      await mayEnd.promise;
+      return await session.run('read', 'SELECT current_user AS me');
+    }, soon());
+    await begun.promise;
+    const closed = server.close();
+    expect(reason(await bring(server, wish('too_late')))).toBe('AdminChanging');
+    mayEnd.resolve();
+    expect(await atWork).toEqual({ rows: [{ me: 'iamdb_admin' }] });
+    await closed;
+    expect(await bed.look('too_late')).toBeUndefined();
+  });
+
   it('tells a read-only server, a database that is down, and an admin whose login is refused', async () => {
     const server = bed.open({ username: 'iamdb_admin' });
     bed.gate.setModes({ readOnly: true });

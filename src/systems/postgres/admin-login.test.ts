@@ -49,16 +49,16 @@ it('takes a refusal of one that worked for a rotation, for three minutes, and no
   const { world, logIn } = aServer();
   await logIn();
   world.server = 'two';
-  await expect(logIn()).rejects.toMatchObject({ reason: 'AdminPasswordChanging', kind: 'unavailable' });
+  await expect(logIn()).rejects.toMatchObject({ reason: 'AdminChanging', kind: 'unavailable' });
   world.time = 179_999;
-  await expect(logIn()).rejects.toMatchObject({ reason: 'AdminPasswordChanging' });
+  await expect(logIn()).rejects.toMatchObject({ reason: 'AdminChanging' });
   world.time = 180_000;
   await expect(logIn()).rejects.toBe(refused);
   world.secret = 'two';
   expect(await logIn()).toBe(client);
   // It counts anew with the next rotation.
   world.server = 'three';
-  await expect(logIn()).rejects.toMatchObject({ reason: 'AdminPasswordChanging' });
+  await expect(logIn()).rejects.toMatchObject({ reason: 'AdminChanging' });
 });
 
 it('goes on with the one that worked for three minutes, so that a wrong one does not stay unseen', async () => {

@@ -65,7 +65,7 @@ function ifPassword(error: unknown): undefined {
 const changing = (username: string, cause: unknown) =>
   new Failure(
     'unavailable',
-    'AdminPasswordChanging',
+    'AdminChanging',
     `The server refuses the password of admin "${username}", which it took before: probably it is being changed, and not every place has the new one yet. The operator reads it again at each try.`,
     { cause },
   );

@@ -126,8 +126,7 @@ export function openServer(options: ServerOptions): PostgresServer {
     idleMs: waits.idleMs * timeScale,
     open: (signal) => open(signal),
     close: (connected) => leave(connected),
-    closed: () =>
-      new Failure('unavailable', 'DatabaseUnavailable', 'Connections to this server are being closed.'),
+    closed: () => new Failure('unavailable', 'AdminChanging', beingClosed),
   });
 
   const acquire = async (signal: AbortSignal, place?: 'first'): Promise<Connected> => {
@@ -233,6 +232,10 @@ export function openServer(options: ServerOptions): PostgresServer {
     close: () => pool.close(),
   };
 }
+
+/** A pass that began before the IamDatabase changed comes too late, and nothing is wrong. */
+const beingClosed =
+  'The IamDatabase leads to another admin or server than before, and the connections of before are being closed; the operator looks again with the new ones.';
 
 /** A text with several statements is answered with a list. */
 function resultsOf(result: unknown): readonly { readonly rows: readonly Row[] }[] {
