@@ -16,6 +16,7 @@ export default defineConfig({
       ...(process.env['IAMDB_TEST_AWS'] === 'moto'
         ? [{ test: { name: 'moto', include: ['test/moto/**/*.test.ts'], ...patient } }]
         : []),
+      { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...patient } },
       { test: { name: 'chart', include: ['test/chart/**/*.test.ts'], ...patient } },
       { test: { name: 'docs', include: ['test/docs/**/*.test.ts'], ...patient } },
       {

@@ -57,6 +57,7 @@ export function createControllers(options: {
       (key, signal) => reconcileUser(key, world, signal),
       config.workers,
     ),
-    sweeps: controllerOf('sweep', sweep, 2),
+    // What it takes away is access: a call that hangs is not to hold up the others.
+    sweeps: controllerOf('sweep', sweep, 16),
   };
 }

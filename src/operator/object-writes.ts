@@ -30,6 +30,9 @@ export function objectWrites<T extends Written, S extends object>(
     return written;
   };
 
+  const isThere = async ({ metadata }: T, signal: AbortSignal) =>
+    await orKubeFailure(objects.isThere(metadata, metadata.uid, signal));
+
   return {
     hold: async (object, signal) =>
       await orKubeFailure(setFinalizers(object, [...(object.metadata.finalizers ?? []), finalizer], signal)),
@@ -38,8 +41,9 @@ export function objectWrites<T extends Written, S extends object>(
       try {
         await setFinalizers(object, rest, signal);
       } catch (error) {
-        // Somebody else let it go.
-        if (!isNotFound(error)) await orKubeFailure(Promise.reject(error));
+        // Somebody else let it go, unless it is there still.
+        const isGone = isNotFound(error) && !(await isThere(object, signal));
+        if (!isGone) await orKubeFailure(Promise.reject(error));
       }
     },
     report: async (object, status) => {

@@ -44,6 +44,8 @@ interface Fault {
   readonly after?: number;
   /** Narrows to calls with these parameters, for example `{ RoleName: 'checkout' }`. */
   readonly parameters?: Readonly<Record<string, string>>;
+  /** Narrows further. */
+  readonly matches?: (action: string, parameters: Parameters) => boolean;
   readonly error: FaultKind;
 }
 
@@ -98,6 +100,7 @@ function matches(fault: Fault, service: ServiceName, action: string, parameters:
   return (
     (fault.service ?? service) === service &&
     (fault.action ?? action) === action &&
+    (fault.matches?.(action, parameters) ?? true) &&
     Object.entries(fault.parameters ?? {}).every(([name, value]) => parameters.optional(name) === value)
   );
 }

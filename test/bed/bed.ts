@@ -5,6 +5,7 @@ import type { KubeBinaries, Progress } from './binaries.ts';
 import { createChildren } from './children.ts';
 import { startKube } from './kube.ts';
 import type { Kube } from './kube.ts';
+import type { StatementFaults } from './pg-relay.ts';
 import { startPostgres } from './postgres.ts';
 import type { Postgres } from './postgres.ts';
 import type { PostgresMajor } from './postgres-program.ts';
@@ -45,6 +46,8 @@ export interface BedOptions {
   readonly region?: string;
   /** The account and the resource id of each database, by its place; defaults are made up. */
   readonly servers?: readonly Partial<DatabaseServer>[];
+  /** What is to fail of the statements of sessions by token. */
+  readonly statements?: StatementFaults | undefined;
   readonly progress?: Progress;
 }
 
@@ -88,6 +91,7 @@ export async function startBed(options: BedOptions): Promise<Bed> {
           },
           certificate: await trust.current.issue([endpoint.host, readerEndpoint.host]),
           aws: options.aws,
+          statements: options.statements,
         });
         stops.push(() => gate.stop());
         return { postgres, gate, endpoint, readerEndpoint };

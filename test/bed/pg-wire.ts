@@ -93,14 +93,23 @@ export function passwordOf(message: Message): string | undefined {
 }
 
 /** FATAL, as a server ends a login. */
-export function fatal(sqlState: string, text: string): Buffer {
+export const fatal = (sqlState: string, text: string): Buffer =>
+  errorResponse('FATAL', sqlState, text, ['auth.c', 'auth_failed']);
+
+/** FATAL ends a session, ERROR a statement. */
+export function errorResponse(
+  severity: 'FATAL' | 'ERROR',
+  sqlState: string,
+  text: string,
+  [file, routine]: readonly [file: string, routine: string] = ['postgres.c', 'exec_simple_query'],
+): Buffer {
   const fields = [
-    ['S', 'FATAL'],
-    ['V', 'FATAL'],
+    ['S', severity],
+    ['V', severity],
     ['C', sqlState],
     ['M', text],
-    ['F', 'auth.c'],
-    ['R', 'auth_failed'],
+    ['F', file],
+    ['R', routine],
   ];
   const body = Buffer.from(`${fields.map(([key, value]) => `${key}${value}\0`).join('')}\0`, 'utf8');
   const header = Buffer.alloc(5);

@@ -10,6 +10,7 @@ import { judgeToken } from './aws-authority.ts';
 import type { AwsAuthority, DatabaseServer } from './aws-authority.ts';
 import { begin, tlsContext } from './pg-opening.ts';
 import type { Opening } from './pg-opening.ts';
+import { relay, type StatementFaults } from './pg-relay.ts';
 import * as wire from './pg-wire.ts';
 import type { Endpoint, TokenFault } from './rds-token.ts';
 import type { Certified } from './x509.ts';
@@ -55,6 +56,8 @@ export interface GateOptions {
   readonly certificate: Certified;
   readonly aws: AwsAuthority;
   readonly clock?: () => Date;
+  /** Of sessions that were let in by a token. */
+  readonly statements?: StatementFaults | undefined;
 }
 
 export interface RdsGate {
@@ -133,6 +136,7 @@ export async function startRdsGate(options: GateOptions): Promise<RdsGate> {
     upstream.write(readOnly ? wire.startup(packet.code, withReadOnly(parameters)) : packet.raw);
 
     const answers: Buffer[] = [];
+    let statements: StatementFaults | undefined;
     let answer = await wire.readMessage(upstream);
     // A server older than the client's protocol says so first.
     for (; answer.type === 'v'; answer = await wire.readMessage(upstream)) answers.push(answer.raw);
@@ -152,7 +156,8 @@ export async function startRdsGate(options: GateOptions): Promise<RdsGate> {
       const judged = await judgeToken(password, expected, server, options.aws);
       if (judged.why !== undefined) return refuse(`PAM authentication failed for user "${user}"`, judged);
       note('token', 'accepted', judged);
-      client.pipe(upstream);
+      statements = options.statements;
+      if (statements === undefined) client.pipe(upstream);
     } else {
       client.pipe(upstream);
       for (
@@ -166,8 +171,12 @@ export async function startRdsGate(options: GateOptions): Promise<RdsGate> {
     }
 
     client.write(Buffer.concat([...answers, answer.raw]));
-    upstream.once('close', () => client.end());
-    upstream.pipe(client);
+    if (statements !== undefined) {
+      relay(client, upstream, statements);
+    } else {
+      upstream.once('close', () => client.end());
+      upstream.pipe(client);
+    }
     if (answer.type === 'E') return;
     const session: Session = { user, database, since: clock() };
     sessions.add(session);

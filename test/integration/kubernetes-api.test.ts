@@ -85,6 +85,7 @@ test('objects are made, patched, refused and deleted as the adapter says', async
   expect(page.items.map(({ kind }) => kind)).toEqual(['ConfigMap']);
   expect(await configMaps.delete(name, { signal: never, uid: made.metadata.uid })).toBe('deleted');
   expect(await configMaps.delete(name, { signal: never })).toBe('absent');
+  expect(await configMaps.isThere(name, undefined, never)).toBe(false);
   expect(await configMaps.get(name, never)).toBeUndefined();
 });
 

@@ -9,38 +9,51 @@ interface ConfigMap {
   readonly metadata: { readonly name: string; readonly labels?: Texts; readonly annotations?: Texts };
 }
 
-/**
- * Everything of IAM, of the roles `payments_*` and of the ConfigMaps of namespace payments, ours or not. Left out is what
- * a repair or a second run makes anew: ids, versions, times; `uid` is written as such.
- */
-export async function picture({ aws, database, bed }: Stage, uid = '') {
+/** What of all that stands is in the picture. */
+interface Frame {
+  /** Of ConfigMaps. */
+  readonly namespace: string;
+  /** Of database roles, for LIKE. */
+  readonly usernames: string;
+  /** Stands in the names of IAM roles and policies. */
+  readonly iamNames: string;
+  /** Names and ids that are others in each run: each is written as its place. */
+  readonly names: readonly string[];
+}
+
+/** IAM, database roles and ConfigMaps, ours or not. Left out is what a repair or a second run makes anew: versions and times. */
+export async function picture({ aws, database, bed }: Stage, frame: Partial<Frame> = {}) {
+  const { namespace = 'payments', usernames = 'payments\\_%', iamNames = '', names = [] } = frame;
   const sql = async (text: string) => await database.postgres.sql(text);
   const [role, memberships, connect, configMaps] = await Promise.all([
     sql(`SELECT rolname, rolcanlogin, rolconnlimit, shobj_description(oid, 'pg_authid') AS mark
-      FROM pg_roles WHERE rolname LIKE 'payments\\_%' ORDER BY 1`),
+      FROM pg_roles WHERE rolname LIKE '${usernames}' ORDER BY 1`),
     sql(`SELECT member::regrole::text AS of, roleid::regrole::text AS role, grantor::regrole::text AS by, admin_option
-      FROM pg_auth_members WHERE member::regrole::text LIKE 'payments\\_%' ORDER BY 1, 2, 3`),
+      FROM pg_auth_members WHERE member::regrole::text LIKE '${usernames}' ORDER BY 1, 2, 3`),
     sql(`SELECT datname, x.grantee::regrole::text AS to, x.grantor::regrole::text AS by
-      FROM pg_database, aclexplode(datacl) x WHERE x.grantee::regrole::text LIKE 'payments\\_%' ORDER BY 1, 2, 3`),
+      FROM pg_database, aclexplode(datacl) x WHERE x.grantee::regrole::text LIKE '${usernames}' ORDER BY 1, 2, 3`),
     bed.kube.request<{ readonly items: readonly ConfigMap[] }>({
-      path: '/api/v1/namespaces/payments/configmaps',
+      path: `/api/v1/namespaces/${namespace}/configmaps`,
       expect: 200,
     }),
   ]);
   const { policies, roles } = aws.iamState();
   const found = {
     policies: [...policies.values()]
+      .filter(({ arn }) => arn.includes(iamNames))
       .map(({ arn, tags, defaultVersionId, versions }) => ({
         arn,
         tags: [...tags].toSorted(([a], [b]) => (a < b ? -1 : 1)),
         document: versions.find(({ id }) => id === defaultVersionId)?.document,
       }))
       .toSorted((a, b) => (a.arn < b.arn ? -1 : 1)),
-    iamRoles: [...roles.values()].map(({ name, attached, inline }) => ({
-      name,
-      attached: attached.toSorted(),
-      inline: [...inline],
-    })),
+    iamRoles: [...roles.values()]
+      .filter(({ name }) => name.includes(iamNames))
+      .map(({ name, attached, inline }) => ({
+        name,
+        attached: attached.toSorted(),
+        inline: [...inline],
+      })),
     role,
     memberships,
     connect,
@@ -51,8 +64,8 @@ export async function picture({ aws, database, bed }: Stage, uid = '') {
       ]),
     ),
   };
-  const text = JSON.stringify(found);
-  return JSON.parse(uid === '' ? text : text.replaceAll(uid, 'uid')) as typeof found;
+  const text = names.reduce((all, name, place) => all.replaceAll(name, `<${place}>`), JSON.stringify(found));
+  return JSON.parse(text) as typeof found;
 }
 
 /** Certificates would drown the difference between two pictures. */

@@ -6,6 +6,8 @@ import type { AwsAuthority } from '../bed/aws-authority.ts';
 import { type Bed, type Database, startBed } from '../bed/bed.ts';
 import { type ConnectProxy, startConnectProxy } from '../bed/connect-proxy.ts';
 import { createChildren } from '../bed/children.ts';
+import { type KubeRelay, startKubeRelay } from '../bed/kube-relay.ts';
+import { createStatementFaults, type StatementFaults } from '../bed/pg-relay.ts';
 import { type Admin, createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';
 import {
@@ -39,6 +41,8 @@ export interface Stage {
   readonly elsewhere: Elsewhere | undefined;
   /** With the option `closedNetwork`. */
   readonly proxy: ConnectProxy | undefined;
+  /** With the option `relays`. */
+  readonly relays: Relays | undefined;
   /** Of the administrator, for people's own kubectl. */
   readonly kubeconfig: string;
   /** An IamDatabase for the stage's server, open for namespace payments. */
@@ -47,6 +51,12 @@ export interface Stage {
     readonly spec?: Partial<IamDatabase['spec']>;
   }): DatabaseManifest;
   stop(): Promise<void>;
+}
+
+/** Through which operators reach the API server and PostgreSQL, to fail what tests tell them to. */
+export interface Relays {
+  readonly kube: KubeRelay;
+  readonly statements: StatementFaults;
 }
 
 export interface Replica extends OperatorProcess {
@@ -74,6 +84,8 @@ export interface StageOptions {
   readonly elsewhere?: boolean;
   /** AWS, under its own names, is reached through a proxy alone. */
   readonly closedNetwork?: boolean;
+  /** Operators reach the API server and PostgreSQL through relays that can fail. */
+  readonly relays?: boolean;
   /** Where everything is; default Seoul, in the partition of most. */
   readonly place?: { readonly partition: string; readonly region: string };
   readonly progress?: (text: string) => void;
@@ -99,14 +111,18 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       ...(moto === undefined ? {} : { backend: moto.backend }),
     });
     stops.push(() => aws.close());
+    const statements = options.relays === true ? createStatementFaults() : undefined;
     const bed = await startBed({
       postgres: options.elsewhere === true ? [major, major] : [major],
       region,
       servers: [{ partition }, { accountId: otherAccountID }],
       aws: authorityOf(aws),
+      statements,
       ...(progress === undefined ? {} : { progress }),
     });
     stops.push(() => bed.stop());
+    const relays = statements && { statements, kube: await startKubeRelay(bed.kube) };
+    if (relays !== undefined) stops.push(() => relays.kube.stop());
     const [first, second] = bed.databases;
     if (first === undefined) throw new Error('the bed has no database');
     const database = await asOnAws(first, moto, bed);
@@ -150,7 +166,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       const day = 86_400;
       // A token and a session of its own, by which its calls can be told from those of another.
       const token = await bed.kube.serviceAccountToken(operatorNamespace, operatorAccount, undefined, day);
-      await bed.kube.kubeconfig(operatorConfig, token);
+      await bed.kube.kubeconfig(operatorConfig, token, relays?.kube.url);
       const running = operatorProcess({
         children,
         folder: own,
@@ -183,6 +199,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       admin,
       elsewhere,
       proxy,
+      relays,
       kubeconfig,
       iamDatabase: (changes = {}) => iamDatabase(aws, database, authentication, admin, changes),
       stop,

@@ -58,7 +58,9 @@ export interface KubeObjects<T extends KubeObject> {
   mergePatch(name: ObjectName, patch: object, options: WriteOptions): Promise<T>;
   /** A JSON merge patch of the status subresource; `patch` is the whole document: `{ status: … }`. */
   patchStatus(name: ObjectName, patch: object, options: WriteOptions): Promise<T>;
-  /** 'absent' if there was none. */
+  /** Looked for, not remembered: whatever stands before an API server may say of a write that there is no such object. */
+  isThere(name: ObjectName, uid: string | undefined, signal: AbortSignal): Promise<boolean>;
+  /** 'absent' if there was none, which was looked for. */
   delete(name: ObjectName, options: DeleteOptions): Promise<'deleted' | 'absent'>;
 }
 
@@ -98,6 +100,26 @@ export function objectsOf<T extends KubeObject>(
     return (await transport.request(request)).body;
   };
 
+  const list: KubeObjects<T>['list'] = async (options) => {
+    const { namespace, labelSelector, fieldSelector, limit, continueToken, metadataOnly, signal } = options;
+    const { body } = await transport.request({
+      method: 'GET',
+      path: pathOf(resource, { namespace }),
+      resource: resource.plural,
+      query: { labelSelector, fieldSelector, limit, continue: continueToken },
+      metadataOnly: metadataOnly === true,
+      signal,
+      lane,
+    });
+    const page = asPage(resource, body);
+    return { ...page, items: page.items.map(own) };
+  };
+
+  const isThere: KubeObjects<T>['isThere'] = async ({ namespace, name }, uid, signal) => {
+    const { items } = await list({ namespace, fieldSelector: `metadata.name=${name}`, limit: 1, signal });
+    return items.some(({ metadata }) => uid === undefined || metadata.uid === uid);
+  };
+
   return {
     resource,
     get: async (name, signal) => {
@@ -115,19 +137,8 @@ export function objectsOf<T extends KubeObject>(
         throw error;
       }
     },
-    list: async ({ namespace, labelSelector, fieldSelector, limit, continueToken, metadataOnly, signal }) => {
-      const { body } = await transport.request({
-        method: 'GET',
-        path: pathOf(resource, { namespace }),
-        resource: resource.plural,
-        query: { labelSelector, fieldSelector, limit, continue: continueToken },
-        metadataOnly: metadataOnly === true,
-        signal,
-        lane,
-      });
-      const page = asPage(resource, body);
-      return { ...page, items: page.items.map(own) };
-    },
+    list,
+    isThere,
     create: async (object, options) => {
       const { namespace } = object.metadata;
       return own(await write('POST', pathOf(resource, { namespace }), typed(object), options));
@@ -159,8 +170,8 @@ export function objectsOf<T extends KubeObject>(
         await write('DELETE', pathOf(resource, name), body, options);
         return 'deleted';
       } catch (error) {
-        if (isNotFound(error)) return 'absent';
-        throw error;
+        if (!isNotFound(error) || (await isThere(name, uid, options.signal))) throw error;
+        return 'absent';
       }
     },
   };
