@@ -67,6 +67,8 @@ describe('a database in another account', () => {
       `{"Effect":"Allow","Principal":{"AWS":"${operatorRoleARN}"},"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"sts:ExternalId":"wrong"}}}`,
     );
     await here.untilCondition(elsewhere, 'DatabaseResolved', 'False', 'AssumeRoleRefused');
+    await here.untilCondition(wrong(), 'Stalled', 'True', 'AssumeRoleRefused');
+    await here.untilCondition(elsewhere, 'Stalled', 'True', 'AssumeRoleRefused');
     expect(there.allowedARNs('payments-checkout')).toEqual([]);
   });
 
@@ -111,8 +113,18 @@ describe('a database in another account', () => {
     expect(there.allowedARNs('payments-checkout')).toEqual([otherARN()]);
   });
 
-  it('ends its user there, and nobody here', async () => {
+  it('that lets the operator in no more holds a user that leaves, and says what would be left', async () => {
+    await here.apply(
+      databaseElsewhere(stage, { spec: { assumeRole: { arn: reachARN, externalID: 'revoked' } } }),
+    );
     await here.delete(elsewhere);
+    const { message } = await here.untilCondition(elsewhere, 'Stalled', 'True', 'AssumeRoleRefused');
+    expect(message).toContain('role "payments_checkout" in the database');
+    expect(message).toContain('take finalizer iamdb.dev/access off');
+  });
+
+  it('ends its user there once it lets it in again, and nobody here', async () => {
+    await here.apply(databaseElsewhere(stage));
     await here.untilGone(elsewhere);
     expect(there.allowedARNs('payments-checkout')).toEqual([]);
     await expect(there.login('payments_checkout', otherCheckoutRole)).rejects.toThrow(
