@@ -209,6 +209,19 @@ describe('a database that cannot be reached', () => {
     expect(world.policies.allowed(roleARN)).toEqual([]);
   });
 
+  it('is waited for anew by an operator that was just started', async () => {
+    const world = await leaving({ orphanOnUnreachable: true });
+    world.roles.broken.observe = down;
+    await reconcileUser(key, world, signal);
+    world.time += 60 * minute;
+    world.restart();
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(false);
+    world.time += minute;
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(true);
+  });
+
   it('that is stopped lets its users go as well, if it may', async () => {
     const world = await leaving({ orphanOnUnreachable: true });
     await answers(world, [

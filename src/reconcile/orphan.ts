@@ -42,9 +42,6 @@ export function missingOf(
   return { missingSince, isGone: now - missingSince >= goneAfterMs * timeScale };
 }
 
-/** By uid: since when a deleted user waits for a database that cannot be reached. Begins anew with the process. */
-const waits = new WeakMap<World, Map<string, number>>();
-
 /**
  * Whether a deleted user may go although its role was not ended. To be told of each try, as one that succeeds, or is
  * refused by a server that answers, begins the wait anew.
@@ -54,16 +51,14 @@ export function isGivenUp(
   failure: Failure | undefined,
   world: World,
 ): boolean {
-  const since = waits.get(world) ?? new Map<string, number>();
-  waits.set(world, since);
   const [database, state] = [world.database(spec.databaseRef.name), world.stateOf(spec.databaseRef.name)];
   if (failure === undefined || !unreachable.has(failure.reason) || database === undefined) {
-    since.delete(uid);
+    world.waitsSince.delete(uid);
     return false;
   }
   const now = world.now();
-  const first = since.get(uid) ?? now;
-  since.set(uid, first);
+  const first = world.waitsSince.get(uid) ?? now;
+  world.waitsSince.set(uid, first);
   const isLet = database.spec.orphanOnUnreachable && now - first >= patienceMs * world.settings.timeScale;
   return state?.isGone === true || isLet;
 }

@@ -137,6 +137,7 @@ export function aWorld(
   const declared = new Map<string, string>();
   const lastSeen = new Map<string, string>();
   const losses = new Map<string, Loss>();
+  const waitsSince = new Map<string, number>();
   const failures = new Map<string, number>();
   const ended = new Set<string>();
   const roles = outside?.roles ?? roleModel(note);
@@ -326,6 +327,7 @@ export function aWorld(
       declared.delete(metadata.uid);
       lastSeen.delete(metadata.uid);
       losses.delete(metadata.uid);
+      waitsSince.delete(metadata.uid);
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
     roleDocuments: async (roleARN) => {
@@ -348,6 +350,7 @@ export function aWorld(
     proofs,
     declared,
     seen: lastSeen,
+    waitsSince,
     failures,
 
     put: (...objects) => {
@@ -383,7 +386,8 @@ export function aWorld(
       return found;
     },
     restart: () => {
-      for (const memory of [marks, vetted, proofs, declared, lastSeen, losses, failures]) memory.clear();
+      for (const memory of [marks, vetted, proofs, declared, lastSeen, losses, waitsSince, failures])
+        memory.clear();
     },
   };
   return world;
