@@ -269,6 +269,17 @@ describe('a database that cannot be reached', () => {
     },
   );
 
+  it('that is stopped gives nobody who never began a say over what users of another cluster have', async () => {
+    const theirs = await working({});
+    const world = aWorld({}, { outside: theirs, scope: 'cluster-2' });
+    world.put(aDatabase({ spec: { allow: [] } }), aUser({ metadata: { uid: 'stranger' } }));
+    world.broken.resolve = stopped;
+    await reconcileDatabase('orders', world, signal);
+    await reconcileUser(key, world, signal);
+    await world.convergePolicy(roleARN, signal);
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout')]);
+  });
+
   it('that is stopped leaves what it lets go with Retain, for good', async () => {
     const world = await leaving({ orphanOnUnreachable: true });
     const user = world.stored();

@@ -102,6 +102,8 @@ export function aWorld(
     readonly inline?: boolean;
     /** Another process over the same PostgreSQL, AWS and ConfigMaps, and in the same list of calls. */
     readonly outside?: TestWorld;
+    /** Whose objects it sees. */
+    readonly scope?: string;
   } = {},
 ): TestWorld {
   const { outside } = options;
@@ -186,7 +188,7 @@ export function aWorld(
 
   const seen = {
     operatorID: 'op-1',
-    scope: () => 'cluster-1',
+    scope: () => options.scope ?? 'cluster-1',
     resourceIDs: () =>
       new Set(
         [...known.values()].flatMap(({ target }) => (target instanceof Failure ? [] : target.resourceIDs)),
