@@ -50,7 +50,8 @@ export const policyReasons = {
   },
   AccessDenied: {
     means: 'AWS refused the operator an action.',
-    remedy: "Add the action to the operator's policy: docs/reference/operator-policy.json.",
+    remedy:
+      "Add the action to the operator's policy (docs/reference/operator-policy.json); where the message names a role of spec.assumeRole, to the policy of that role.",
   },
   Throttled: { means: 'AWS asks to slow down.', remedy: 'Nothing; the operator goes on by itself.' },
   AwsUnavailable: {

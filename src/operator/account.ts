@@ -60,6 +60,7 @@ export function awsAccount(
   const { config, operatorID, identity, own, metrics, pace } = options;
   const scale = config['time-scale'];
   const onCall = awsMetrics(metrics);
+  const by = identity?.arn;
   const account = identity === undefined ? 'own' : accountOf(identity.arn);
 
   /** One client for each region holds the credentials and renews them; all others ask it. */
@@ -99,6 +100,7 @@ export function awsAccount(
         ...connections(options.proxyEnv),
       },
     },
+    by,
     pace,
     timing: {
       freshMs: iamDefaults.timing.freshMs * scale,
@@ -121,6 +123,7 @@ export function awsAccount(
     iam,
     directory: rdsDirectory({
       clientFor: rdsClients.get,
+      by,
       timing: { keepMs: 5_000 * scale, timeoutMs: 20_000 },
       now: () => Date.now(),
       onCall,
@@ -133,7 +136,7 @@ export function awsAccount(
       operatorToken,
       login: async (request) => await login(request, options.mayDial),
     },
-    secretTexts: secretTexts({ clientFor: secretsClients.get, onCall }),
+    secretTexts: secretTexts({ clientFor: secretsClients.get, by, onCall }),
     operatorToken,
     lookAtQuotas: async (signal) => {
       await iam.quotas(signal);

@@ -15,6 +15,7 @@ export interface Knowledge {
   readonly losses: Map<string, Loss>;
   readonly declared: Map<string, string>;
   readonly seen: Map<string, string>;
+  readonly waitsSince: Map<string, number>;
   readonly failures: Map<string, number>;
   /** Uids of users whose finalizer we released: until the cache hears of their end there is nothing more to do. */
   readonly ended: Set<string>;
@@ -29,6 +30,7 @@ export const emptyKnowledge = (): Knowledge => ({
   losses: new Map(),
   declared: new Map(),
   seen: new Map(),
+  waitsSince: new Map(),
   failures: new Map(),
   ended: new Set(),
 });

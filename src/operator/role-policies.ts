@@ -6,7 +6,7 @@ import { stanceOf } from '../reconcile/contributions.ts';
 import { createDetachments, detachmentWindowMs } from '../reconcile/detachments.ts';
 import { converge, type Outcome } from '../reconcile/kernel/converge.ts';
 import { preview } from '../reconcile/kernel/preview.ts';
-import { standingOf } from '../reconcile/standing.ts';
+import { hasBegun, type Standing, standingOf } from '../reconcile/standing.ts';
 import type { RolePolicies, World } from '../reconcile/world.ts';
 import { accountOf } from '../resources/policy/arn.ts';
 import { inlineHolds, inlineNotEnabled, onlyReleasingInline } from '../resources/policy/inline/inline.ts';
@@ -123,7 +123,7 @@ export function createRolePolicies(options: RolePolicyOptions): {
     const { username } = user.spec;
     const standing = standingOf(user, world);
     const stance = stanceOf(user, standing, world);
-    const target = 'target' in standing ? standing.target : undefined;
+    const target = 'target' in standing ? standing.target : targetLeft(user, standing);
     const arns = target === undefined ? undefined : world.arnsOf(user, target);
     // One that leaves is no reason to keep anything, even where its database cannot be resolved any more.
     if (stance === 'absent') {
@@ -140,6 +140,15 @@ export function createRolePolicies(options: RolePolicyOptions): {
     }
     return { state: stance, username, arns };
   };
+
+  /**
+   * Of one whose database cannot be resolved any more: what it left in the policies goes by this, and namesakes on other
+   * servers do not hold on to it. Who never began left nothing, and may not say that anything is its own.
+   */
+  const targetLeft = (user: IamDatabaseUser, { state }: Standing) =>
+    state === 'unresolved' && hasBegun(user)
+      ? world.stateOf(user.spec.databaseRef.name)?.lastTarget
+      : undefined;
 
   const passOverManaged = async (roleARN: string, held: Held, signal: AbortSignal) => {
     const wish = wishFor(roleARN, contributionsTo('Managed', roleARN, held));

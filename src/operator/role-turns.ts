@@ -14,11 +14,10 @@ export interface RoleTurns {
 
 /** IAM takes a few writes a second: more roles at once would only take longer each, and run out of time. */
 const rolesAtOnce = 8;
-/**
- * Shares of a pass's time. Whose turn comes last has time left for its work. Others are waited for while they keep coming:
- * one that is held up on its way comes with the next pass.
- */
-const shares = { inLine: 1 / 4, forOthers: 1 / 6, forTheNext: 1 / 24 };
+/** The longest wait in any line, of a pass's time: whose turn comes last has time left for its work. */
+export const longestInLineMs = (passDeadlineMs: number): number => passDeadlineMs / 4;
+/** Shares of a pass's time. Others are waited for while they keep coming: one that is held up comes with the next pass. */
+const shares = { forOthers: 1 / 6, forTheNext: 1 / 24 };
 
 interface Gathering {
   /** Somebody has come; the last one, if nobody else is on the way. */
@@ -27,10 +26,9 @@ interface Gathering {
 }
 
 export function createRoleTurns(clock: Clock, passDeadlineMs: number): RoleTurns {
-  const longestInLineMs = passDeadlineMs * shares.inLine;
   const longestForOthersMs = passDeadlineMs * shares.forOthers;
   const longestForTheNextMs = passDeadlineMs * shares.forTheNext;
-  const turns = createTurns({ places: rolesAtOnce, longestMs: longestInLineMs, clock });
+  const turns = createTurns({ places: rolesAtOnce, longestMs: longestInLineMs(passDeadlineMs), clock });
   const onTheirWay = new Map<string, number>();
   const gathering = new Map<string, Set<Gathering>>();
   const hurried = new Set<string>();

@@ -16,7 +16,7 @@ import type { trustBundleResource } from '../resources/trust-bundle/resource.ts'
 import { publicRegion } from '../resources/trust-bundle/roots.ts';
 import type { Caches } from './caches.ts';
 import { createRolePolicies, type RolePolicyOptions } from './role-policies.ts';
-import { createRoleTurns } from './role-turns.ts';
+import { createRoleTurns, longestInLineMs } from './role-turns.ts';
 
 export interface SharedPasses
   extends Pick<
@@ -46,7 +46,7 @@ export function sharedPasses(options: {
 
   const rolePolicies = createRolePolicies(options);
 
-  const longestMs = deadlineMs / 4;
+  const longestMs = longestInLineMs(deadlineMs);
   const changing = createTurns({ places: changedAtOnce, longestMs, clock: systemClock });
   const turns = createRoleTurns(systemClock, deadlineMs);
   const policies = coalesce({

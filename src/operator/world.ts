@@ -211,6 +211,7 @@ export function createWorld(options: {
       known.declared.delete(metadata.uid);
       known.seen.delete(metadata.uid);
       known.losses.delete(metadata.uid);
+      known.waitsSince.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
     roleDocuments: async (roleARN, signal) => await iamOf(roleARN).roleDocuments(roleARN, signal),
@@ -227,6 +228,7 @@ export function createWorld(options: {
     proofs: known.proofs,
     declared: known.declared,
     seen: known.seen,
+    waitsSince: known.waitsSince,
     failures: known.failures,
   };
 }

@@ -14,6 +14,8 @@ export interface KnownProxy {
 export interface DatabaseState {
   /** The last resolved target; a Failure only while there is none, or once it is known to be no longer true. */
   readonly target: ResolvedTarget | Failure;
+  /** The last resolved target, where there is none now: by it is known what its users leave behind. */
+  readonly lastTarget?: ResolvedTarget | undefined;
   /** Why AWS could not be asked lately, while an earlier answer is gone by. */
   readonly unconfirmed?: Failure;
   /** When AWS said first that there is no such database, of all times in a row. */

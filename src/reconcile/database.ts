@@ -53,6 +53,7 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
     const before = world.stateOf(database.metadata.name);
     return {
       target,
+      lastTarget: before?.target instanceof Failure ? before.lastTarget : before?.target,
       ...found,
       ...missingOf(target, before, world.now(), world.settings.timeScale),
       admin: new Failure('unavailable', 'Waiting', 'Waits for TargetResolved.'),

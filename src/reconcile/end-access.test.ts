@@ -314,6 +314,49 @@ describe('the finalizer is held, and the other three parts are ended all the sam
     expect(world.policies.allowed(roleARN)).toEqual([]);
   });
 
+  it.each<[string, (world: TestWorld, refused: Failure) => void]>([
+    ['the policies', (world, refused) => world.policies.broken.set('*', refused)],
+    [
+      'the target, not even after a restart',
+      (world, target) => {
+        world.known.set('orders', { target, admin: down, server: undefined });
+        world.policies.broken.set('*', target);
+        world.broken.rolesHolding = target;
+      },
+    ],
+  ])(
+    'the account lets the operator in no more, for %s, which says what is left and the way out',
+    async (_, spoil) => {
+      const world = await leaving();
+      const refused = new Failure('denied', 'AssumeRoleRefused', `Add ${'a long statement '.repeat(80)}.`);
+      spoil(world, refused);
+      await pass(world);
+      expect(isReleased(world)).toBe(false);
+      const told = ready(world.stored());
+      expect(told).toMatchObject({ status: 'False', reason: 'AssumeRoleRefused' });
+      for (const part of [
+        'goes on once that is mended',
+        'role "payments_checkout"',
+        '/iamdb/op-1/',
+        'take finalizer iamdb.dev/access off',
+        'Add a long statement',
+      ]) {
+        expect(told?.message).toContain(part);
+      }
+      expect(world.stored().status?.conditions?.find(({ type }) => type === 'Stalled')?.status).toBe('True');
+      world.policies.broken.clear();
+      world.broken = {};
+      world.known.set('orders', {
+        target: aTarget(),
+        admin: { serverVersion: '17.4' },
+        server: world.open(aDatabase(), aTarget()),
+      });
+      await pass(world);
+      expect(isGone(world)).toBe(true);
+      expect(world.policies.allowed(roleARN)).toEqual([]);
+    },
+  );
+
   it('the user is suspended, by itself or by its database: nothing is looked at', async () => {
     for (const own of [true, false]) {
       const world = await leaving();

@@ -12,7 +12,7 @@ import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { isByOthers, roleLeft } from './role-by-others.ts';
 import { report } from './report-user.ts';
 import { hasBegun, standingOf } from './standing.ts';
-import { isGivenUp, roleGivenUp, unreachable, withWayOut } from './orphan.ts';
+import { isGivenUp, roleGivenUp, unreachable, withWayOut, withWayOutOfAccount } from './orphan.ts';
 import { failed, type Link } from './status.ts';
 import type { Event, World } from './world.ts';
 
@@ -50,7 +50,7 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
     world.ended(user);
     return whenSomethingHappens;
   }
-  return await report(user, world, { links: failures.map(holding) });
+  return await report(user, world, { links: failures.map((failure) => holding(user, failure, world)) });
 }
 
 const retained = ({ spec }: IamDatabaseUser, mode: Mode): Event => ({
@@ -60,10 +60,11 @@ const retained = ({ spec }: IamDatabaseUser, mode: Mode): Event => ({
 });
 
 /** A finalizer held by a database that cannot be reached holds a namespace too: a person has to know at once. */
-const holding = (failure: Failure): Link =>
-  unreachable.has(failure.reason)
-    ? { ...failed('Ready', withWayOut(failure)), needsPerson: true }
-    : failed('Ready', failure);
+const holding = (user: IamDatabaseUser, failure: Failure, world: World): Link => {
+  if (unreachable.has(failure.reason)) return { ...failed('Ready', withWayOut(failure)), needsPerson: true };
+  const isShutOut = failure.reason === 'AssumeRoleRefused';
+  return failed('Ready', isShutOut ? withWayOutOfAccount(failure, user, world) : failure);
+};
 
 async function endTrustBundle(
   user: IamDatabaseUser,

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { aDatabase, aUser, deleted, roleARN } from '../../test/builders/objects.ts';
+import { aDatabase, aTarget, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
+import { roleModel } from '../../test/builders/role-model.ts';
 import { aWorld, type TestWorld } from '../../test/builders/world.ts';
+import type { IamDatabaseUser } from '../api/objects.ts';
+import type { RoleServer } from '../resources/role/server.ts';
 import { reconcileDatabase } from './database.ts';
 import { Failure } from './kernel/failure.ts';
 import { reconcileUser } from './user.ts';
@@ -18,14 +21,23 @@ const down = new Failure('unavailable', 'DatabaseUnavailable', 'The database doe
 
 /** A user that worked and that was deleted this very moment. */
 async function leaving(spec: Partial<ReturnType<typeof aDatabase>['spec']> = {}): Promise<TestWorld> {
+  const world = await working(spec);
+  leave(world);
+  return world;
+}
+
+async function working(spec: Partial<ReturnType<typeof aDatabase>['spec']>): Promise<TestWorld> {
   const world = aWorld();
   world.put(aDatabase({ spec }), aUser());
   await reconcileUser(key, world, signal);
+  return world;
+}
+
+function leave(world: TestWorld): void {
   const user = deleted(world.stored());
   const deletionTimestamp = new Date(world.time).toISOString();
   world.put({ ...user, metadata: { ...user.metadata, deletionTimestamp } });
   world.events.length = 0;
-  return world;
 }
 
 /** What AWS answers about the target, minute by minute; the user is looked at after each. */
@@ -37,6 +49,24 @@ async function answers(world: TestWorld, each: readonly (readonly [minutes: numb
     await reconcileDatabase('orders', world, signal);
     if (world.user(key) !== undefined) await reconcileUser(key, world, signal);
   }
+}
+
+/** Another user of that name and IAM role, on another server, that works and is then changed. */
+async function withTwin(world: TestWorld, spec: Partial<IamDatabaseUser['spec']>): Promise<void> {
+  const state = world.stateOf('orders');
+  const server: RoleServer = { ...world.open(aDatabase(), aTarget()) };
+  if (state === undefined) throw new Error('orders is not known');
+  const target = aTarget({ serverResourceID: 'db-OTHER', resourceIDs: ['db-OTHER'] });
+  world.known.set('other', { ...state, target, server });
+  const roles = roleModel(() => {});
+  world.role = (of) => (of === server ? roles : world.roles).resource;
+  world.put(
+    aDatabase({ metadata: { name: 'other' } }),
+    aUser({ metadata: { name: 'twin' }, spec: { databaseRef: { name: 'other' } } }),
+  );
+  await reconcileUser('payments/twin', world, signal);
+  const twin = world.stored('payments/twin');
+  world.put({ ...twin, spec: { ...twin.spec, ...spec } });
 }
 
 const isGone = (world: TestWorld) => world.user(key) === undefined;
@@ -179,6 +209,19 @@ describe('a database that cannot be reached', () => {
     expect(world.policies.allowed(roleARN)).toEqual([]);
   });
 
+  it('is waited for anew by an operator that was just started', async () => {
+    const world = await leaving({ orphanOnUnreachable: true });
+    world.roles.broken.observe = down;
+    await reconcileUser(key, world, signal);
+    world.time += 60 * minute;
+    world.restart();
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(false);
+    world.time += minute;
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(true);
+  });
+
   it('that is stopped lets its users go as well, if it may', async () => {
     const world = await leaving({ orphanOnUnreachable: true });
     await answers(world, [
@@ -205,6 +248,49 @@ describe('a database that cannot be reached', () => {
       await reconcileUser(key, world, signal);
       expect(isGone(world)).toBe(isLet);
     }
+  });
+
+  it.each([true, false])(
+    'that is stopped keeps no right of one that it let go for a namesake on another server (suspended: %s)',
+    async (suspend) => {
+      const world = await working({ orphanOnUnreachable: true });
+      await withTwin(world, { suspend });
+      const twins = dbARN('payments_checkout', 'db-OTHER');
+      expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout'), twins].toSorted());
+      world.broken.resolve = stopped;
+      await reconcileDatabase('orders', world, signal);
+      leave(world);
+      await answers(world, [
+        [0, stopped],
+        [2, stopped],
+      ]);
+      expect(isGone(world)).toBe(true);
+      expect(world.policies.allowed(roleARN)).toEqual([twins]);
+    },
+  );
+
+  it('that is stopped gives nobody who never began a say over what users of another cluster have', async () => {
+    const theirs = await working({});
+    const world = aWorld({}, { outside: theirs, scope: 'cluster-2' });
+    world.put(aDatabase({ spec: { allow: [] } }), aUser({ metadata: { uid: 'stranger' } }));
+    world.broken.resolve = stopped;
+    await reconcileDatabase('orders', world, signal);
+    await reconcileUser(key, world, signal);
+    await world.convergePolicy(roleARN, signal);
+    expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout')]);
+  });
+
+  it('that is stopped leaves what it lets go with Retain, for good', async () => {
+    const world = await leaving({ orphanOnUnreachable: true });
+    const user = world.stored();
+    world.put({ ...user, spec: { ...user.spec, deletionPolicy: 'Retain' } });
+    await answers(world, [
+      [0, stopped],
+      [2, stopped],
+    ]);
+    expect(isGone(world)).toBe(true);
+    await world.convergePolicy(roleARN, signal);
+    expect(world.policies.released(roleARN)).toEqual([dbARN('payments_checkout')]);
   });
 
   it('lets nobody go whose rights in IAM cannot be ended', async () => {

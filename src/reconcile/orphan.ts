@@ -1,6 +1,8 @@
 // When the end of a role is given up: its database is gone, or its owner lets users go while it cannot be reached.
-import type { IamDatabaseUser } from '../api/objects.ts';
 import type { Reason } from '../api/conditions.ts';
+import { userFinalizer } from '../api/names.ts';
+import type { IamDatabaseUser } from '../api/objects.ts';
+import { policyPath } from '../resources/policy/names.ts';
 import type { DatabaseState } from './database-state.ts';
 import { Failure } from './kernel/failure.ts';
 import type { Event, World } from './world.ts';
@@ -40,9 +42,6 @@ export function missingOf(
   return { missingSince, isGone: now - missingSince >= goneAfterMs * timeScale };
 }
 
-/** By uid: since when a deleted user waits for a database that cannot be reached. Begins anew with the process. */
-const waits = new WeakMap<World, Map<string, number>>();
-
 /**
  * Whether a deleted user may go although its role was not ended. To be told of each try, as one that succeeds, or is
  * refused by a server that answers, begins the wait anew.
@@ -52,16 +51,14 @@ export function isGivenUp(
   failure: Failure | undefined,
   world: World,
 ): boolean {
-  const since = waits.get(world) ?? new Map<string, number>();
-  waits.set(world, since);
   const [database, state] = [world.database(spec.databaseRef.name), world.stateOf(spec.databaseRef.name)];
   if (failure === undefined || !unreachable.has(failure.reason) || database === undefined) {
-    since.delete(uid);
+    world.waitsSince.delete(uid);
     return false;
   }
   const now = world.now();
-  const first = since.get(uid) ?? now;
-  since.set(uid, first);
+  const first = world.waitsSince.get(uid) ?? now;
+  world.waitsSince.set(uid, first);
   const isLet = database.spec.orphanOnUnreachable && now - first >= patienceMs * world.settings.timeScale;
   return state?.isGone === true || isLet;
 }
@@ -85,4 +82,18 @@ export function withWayOut({ kind, reason, message, cause, retryAfterMs }: Failu
     cause,
     retryAfterMs,
   });
+}
+
+/**
+ * Of an account that lets the operator in no more. Nothing is given up there by itself: who is in its policies may still get
+ * in. Before what AWS refused, because a status holds only so much.
+ */
+export function withWayOutOfAccount(
+  { kind, reason, message, cause, retryAfterMs }: Failure,
+  { spec }: IamDatabaseUser,
+  { operatorID }: Pick<World, 'operatorID'>,
+): Failure {
+  const left = `role "${spec.username}" in the database, and its ARNs in the policies of its IAM roles (managed ones under ${policyPath(operatorID)}, and inline ones)`;
+  const way = `The access is not ended in full while the operator may not assume the role; it goes on once that is mended. If the account is never to be entered again, end by hand what may be left: ${left}. Then, and only then, take finalizer ${userFinalizer} off this object: nobody looks after it from there on.`;
+  return new Failure(kind, reason, `${way} ${message}`, { cause, retryAfterMs });
 }

@@ -118,6 +118,11 @@ describe('kstatus reads', () => {
       'False DatabaseUnavailable | True DatabaseUnavailable | -',
     ],
     [
+      'a role of another account that does not let the operator in as stalled: a person has to give its trust',
+      [failed('DatabaseResolved', new Failure('denied', 'AssumeRoleRefused', 'No.'))],
+      'False AssumeRoleRefused | - | True AssumeRoleRefused',
+    ],
+    [
       'what is missing as in progress',
       [trouble('missing')],
       'False DatabaseUnavailable | True DatabaseUnavailable | -',

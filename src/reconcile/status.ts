@@ -107,10 +107,14 @@ export function conditionsOf(
   return all.map((link) => conditionFrom(link, generation, before, time.now));
 }
 
+/** The trust of a role in another account is given by a person, whatever time may do for other rights that are refused. */
+const isForPerson = ({ kind, reason }: Failure) =>
+  retryTable[kind].needsPerson || reason === 'AssumeRoleRefused';
+
 function abnormal(ready: Link, before: readonly Condition[], time: Time): readonly Link[] {
   if (ready.status === 'True' || ready.settled === true) return [];
   const { failure } = ready;
-  if (ready.needsPerson ?? (failure !== undefined && retryTable[failure.kind].needsPerson)) {
+  if (ready.needsPerson ?? (failure !== undefined && isForPerson(failure))) {
     return [{ ...ready, type: 'Stalled', status: 'True' }];
   }
   const was = before.find((c) => c.type === 'Ready');

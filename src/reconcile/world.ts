@@ -155,6 +155,8 @@ export interface World extends View, AssociationView {
   readonly seen: Map<string, string>;
   /** By uid: users that work and are not allowed any more. Begins anew with the process, and so does their grace. */
   readonly losses: Map<string, Loss>;
+  /** By uid: since when a deleted user waits for a database that cannot be reached. Begins anew with the process. */
+  readonly waitsSince: Map<string, number>;
   /** Whether the caches hold everything. */
   isComplete(): boolean;
   wakeDatabase(name: string): void;

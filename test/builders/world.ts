@@ -102,6 +102,8 @@ export function aWorld(
     readonly inline?: boolean;
     /** Another process over the same PostgreSQL, AWS and ConfigMaps, and in the same list of calls. */
     readonly outside?: TestWorld;
+    /** Whose objects it sees. */
+    readonly scope?: string;
   } = {},
 ): TestWorld {
   const { outside } = options;
@@ -137,6 +139,7 @@ export function aWorld(
   const declared = new Map<string, string>();
   const lastSeen = new Map<string, string>();
   const losses = new Map<string, Loss>();
+  const waitsSince = new Map<string, number>();
   const failures = new Map<string, number>();
   const ended = new Set<string>();
   const roles = outside?.roles ?? roleModel(note);
@@ -185,7 +188,7 @@ export function aWorld(
 
   const seen = {
     operatorID: 'op-1',
-    scope: () => 'cluster-1',
+    scope: () => options.scope ?? 'cluster-1',
     resourceIDs: () =>
       new Set(
         [...known.values()].flatMap(({ target }) => (target instanceof Failure ? [] : target.resourceIDs)),
@@ -326,6 +329,7 @@ export function aWorld(
       declared.delete(metadata.uid);
       lastSeen.delete(metadata.uid);
       losses.delete(metadata.uid);
+      waitsSince.delete(metadata.uid);
       failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
     roleDocuments: async (roleARN) => {
@@ -348,6 +352,7 @@ export function aWorld(
     proofs,
     declared,
     seen: lastSeen,
+    waitsSince,
     failures,
 
     put: (...objects) => {
@@ -383,7 +388,8 @@ export function aWorld(
       return found;
     },
     restart: () => {
-      for (const memory of [marks, vetted, proofs, declared, lastSeen, losses, failures]) memory.clear();
+      for (const memory of [marks, vetted, proofs, declared, lastSeen, losses, waitsSince, failures])
+        memory.clear();
     },
   };
   return world;

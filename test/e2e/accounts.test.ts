@@ -12,6 +12,7 @@ import {
 } from '../stage/elsewhere.ts';
 import { checkoutRole, quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
+import { until } from '../stage/wait.ts';
 
 let stage: Stage;
 let here: Scene;
@@ -67,6 +68,8 @@ describe('a database in another account', () => {
       `{"Effect":"Allow","Principal":{"AWS":"${operatorRoleARN}"},"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"sts:ExternalId":"wrong"}}}`,
     );
     await here.untilCondition(elsewhere, 'DatabaseResolved', 'False', 'AssumeRoleRefused');
+    await here.untilCondition(wrong(), 'Stalled', 'True', 'AssumeRoleRefused');
+    await here.untilCondition(elsewhere, 'Stalled', 'True', 'AssumeRoleRefused');
     expect(there.allowedARNs('payments-checkout')).toEqual([]);
   });
 
@@ -85,6 +88,30 @@ describe('a database in another account', () => {
     await here.lookAgain(elsewhere);
     await here.untilReady(elsewhere);
     expect(there.allowedARNs('payments-checkout')).toEqual([otherARN()]);
+  });
+
+  it('tells of a right that is missing there at the role there, not at the operator', async () => {
+    const { account } = elsewhereOf(stage);
+    const published = account.iamState().roles.get('reach')?.inline.get('operator') ?? '';
+    const missing = /"iam:CreatePolicyVersion",|"rds:DescribeDBClusters",/g;
+    expect(published.match(missing)).toHaveLength(2);
+    account.putInlinePolicy(reachARN, 'operator', JSON.parse(published.replaceAll(missing, '')) as object);
+    const late = userManifest('late', { ...elsewhere.spec, username: 'payments_late' });
+    await here.apply(late);
+    const { message } = await here.untilCondition(late, 'PolicyReady', 'False', 'AccessDenied');
+    expect(message).toContain(`AWS refused ${reachARN} (spec.assumeRole) iam:CreatePolicyVersion`);
+    expect(message).toContain('the policy of that role');
+    await until('RDS to be told of the same way', async () => {
+      await here.lookAgain(databaseElsewhere(stage));
+      const resolved = await here.untilCondition(databaseElsewhere(stage), 'TargetResolved', 'True');
+      return resolved.message.includes(
+        `AWS refused ${reachARN} (spec.assumeRole) rds:DescribeDBClusters in ap-northeast-2. Add the action to the policy of that role`,
+      );
+    });
+    account.putInlinePolicy(reachARN, 'operator', JSON.parse(published) as object);
+    await here.untilReady(late);
+    await here.delete(late);
+    await here.untilGone(late);
   });
 
   it('has its own user under the same name, whose role logs in there', async () => {
@@ -111,8 +138,25 @@ describe('a database in another account', () => {
     expect(there.allowedARNs('payments-checkout')).toEqual([otherARN()]);
   });
 
-  it('ends its user there, and nobody here', async () => {
+  it('that lets the operator in no more holds a user that leaves, and says what would be left', async () => {
+    const revoked = databaseElsewhere(stage, {
+      spec: { assumeRole: { arn: reachARN, externalID: 'revoked' } },
+    });
+    await here.apply(revoked);
+    // What was resolved stays; that it is asked for by the new id has to be seen before the user goes.
+    await until('the database to say so', async () =>
+      (await here.untilCondition(revoked, 'TargetResolved', 'True')).message.includes(
+        'does not let the operator assume',
+      ),
+    );
     await here.delete(elsewhere);
+    const { message } = await here.untilCondition(elsewhere, 'Stalled', 'True', 'AssumeRoleRefused');
+    expect(message).toContain('role "payments_checkout" in the database');
+    expect(message).toContain('take finalizer iamdb.dev/access off');
+  });
+
+  it('ends its user there once it lets it in again, and nobody here', async () => {
+    await here.apply(databaseElsewhere(stage));
     await here.untilGone(elsewhere);
     expect(there.allowedARNs('payments-checkout')).toEqual([]);
     await expect(there.login('payments_checkout', otherCheckoutRole)).rejects.toThrow(

@@ -127,7 +127,9 @@ describe('AWS', () => {
     await t.scene.apply(user);
     const { message } = await t.scene.untilCondition(user, 'AccessVerified', 'Unknown', 'NotProven');
     expect(message).toContain(`may not assume ${principal}`);
-    expect(message).toContain("let the operator's own policy allow sts:AssumeRole and sts:TagSession on it");
+    expect(message).toContain(
+      "let that principal's own policy allow sts:AssumeRole and sts:TagSession on it",
+    );
     await t.scene.untilReady(user);
     allow();
     await t.expectServed(user, principal);

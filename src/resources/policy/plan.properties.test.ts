@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { documentSize } from './document.ts';
 import { tagKeys, tagsOf } from './names.ts';
 import { planPolicy } from './plan.ts';
-import type { Contribution, DesiredPolicy, ObservedPolicies, ObservedShard } from './policy.ts';
+import type { Contribution, DesiredPolicy, ObservedPolicies, ObservedShard, PolicyChange } from './policy.ts';
 import {
   after,
   arnOf,
@@ -188,6 +188,43 @@ test('killed after any change, nobody loses access who is to stay, and the next 
       });
       expect(lost).toEqual([]);
       expect(holds(of, end, start)).toBe(true);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('no version is deleted before what gives access, but of a policy that is full or goes', () => {
+  const gives = ({ do: what }: PolicyChange) => what === 'write' || what === 'create' || what === 'attach';
+  fc.assert(
+    fc.property(desired, found, (of, now) => {
+      const plan = planPolicy(of, now);
+      if ('refused' in plan) return;
+      for (const [index, change] of plan.entries()) {
+        if (change.do !== 'delete-version') continue;
+        const rest = plan.slice(index + 1);
+        const own = rest.filter(({ policyARN }) => policyARN === change.policyARN);
+        const count = now.shards.find(({ policyARN }) => policyARN === change.policyARN)?.versionIDs?.length;
+        const isFull = count === small.versions && own.some((one) => one.do === 'write');
+        expect(isFull || own.some((one) => one.do === 'delete') || !rest.some(gives)).toBe(true);
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('every policy that was written has room for one more version in the end', () => {
+  fc.assert(
+    fc.property(desired, found, (of, start) => {
+      const written = new Set<string>();
+      const whole = (length: number): number => length;
+      const end = follow(of, start, whole, (before, now) => {
+        for (const { policyARN, defaultVersionID } of now.shards) {
+          const was = before.shards.find((one) => one.policyARN === policyARN);
+          if (was !== undefined && was.defaultVersionID !== defaultVersionID) written.add(policyARN);
+        }
+      });
+      const full = end.shards.filter(({ versionIDs = [] }) => versionIDs.length >= small.versions);
+      expect(full.filter(({ policyARN }) => written.has(policyARN))).toEqual([]);
     }),
     { numRuns: 400 },
   );

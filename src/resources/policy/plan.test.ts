@@ -151,13 +151,74 @@ describe('drift', () => {
     expect(changes(desired, sight([full])).slice(0, 1)).toEqual([
       { do: 'delete-version', policyARN: full.policyARN, versionID: 'v4' },
     ]);
-    expect(doing(run(desired, sight([full])).done)).toEqual(['delete-version', 'write']);
+    const { end, done } = run(desired, sight([full]));
+    expect(doing(done)).toEqual(['delete-version', 'write', 'delete-version']);
+    expect(end.shards[0]?.versionIDs).toEqual(['v3', 'v10', 'v11', 'v12']);
   });
 
   test('the role is gone and comes back: the policy waits and is attached again', () => {
     const waiting = shard(0, both, { attached: false });
     expect(refusal(desired, sight([waiting], { role: { exists: false } }))).toBe('RoleNotFound');
     expect(doing(changes(desired, sight([waiting])))).toEqual(['attach']);
+  });
+});
+
+describe('versions of a policy', () => {
+  const ids = (count: number) => Array.from({ length: count }, (_, i) => `v${i + 1}`);
+  const kept = (count: number) =>
+    shard(0, [arnOf('a')], { versionIDs: ids(count), defaultVersionID: `v${count}` });
+  const desired = wish([present('a'), present('b')]);
+
+  test.for([
+    [1, ['write']],
+    [2, ['write']],
+    [3, ['write']],
+    [4, ['write', 'delete-version v1']],
+    [5, ['delete-version v1', 'write', 'delete-version v2']],
+  ] as const)('of %i: a new one leaves room for the next', ([count, expected]) => {
+    const plan = changes(desired, sight([kept(count)]));
+    expect(plan.map((one) => (one.do === 'delete-version' ? `${one.do} ${one.versionID}` : one.do))).toEqual(
+      expected,
+    );
+    expect(run(desired, sight([kept(count)])).end.shards[0]?.versionIDs?.length).toBeLessThan(5);
+  });
+
+  test('that are not known are nothing to plan with', () => {
+    const unseen = shard(0, [arnOf('a')], { versionIDs: undefined });
+    expect(doing(changes(desired, sight([unseen])))).toEqual(['write']);
+  });
+
+  test('are not deleted without a new one, however many there are', () => {
+    expect(changes(wish([present('a')]), sight([kept(5)]))).toEqual([]);
+  });
+
+  test('one resource id after the other is in force without a deletion before it', () => {
+    let observed = sight([kept(1)]);
+    for (let round = 0; round < 12; round++) {
+      const plan = changes(wish([present('a', `cluster-${round}`)]), observed);
+      expect(plan[0]?.do).toBe('write');
+      for (const change of plan) observed = after(observed, change);
+      expect([...working(observed)]).toEqual([arnOf('a', `cluster-${round}`)]);
+    }
+  });
+
+  test('make room only once everybody of the role has access, and strangers have none by our policies', () => {
+    const eve = [{ kind: 'User', name: 'eve' }] as const;
+    const full = fullShard(0);
+    const first = { ...full, exact: false, versionIDs: ids(4), defaultVersionID: 'v4', others: eve };
+    const second = shard(1, [arnOf('z')], {
+      versionIDs: ids(4),
+      defaultVersionID: 'v4',
+      exact: false,
+      attached: false,
+    });
+    const users = [...full.arns.map(userOf), present('z'), ...fullShard(2).arns.map(userOf)];
+    const plan = doing(changes(wish(users), sight([first, second])));
+    expect(plan.filter((what) => what === 'write')).toHaveLength(2);
+    expect(plan).toContain('create');
+    expect(plan.slice(-2)).toEqual(['delete-version', 'delete-version']);
+    expect(plan.slice(0, -2)).not.toContain('delete-version');
+    expect(plan.slice(0, -2)).toContain('detach');
   });
 });
 

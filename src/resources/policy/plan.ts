@@ -9,7 +9,8 @@ import type { DesiredPolicy, ObservedPolicies, ObservedShard, PolicyChange } fro
 
 /**
  * Safe after any prefix: first what takes nothing from anybody who is to stay, so that neither a quota nor a stranger's
- * policy holds up an ending; then what gives; then what moved is taken from its old place; last what may be refused to us.
+ * policy holds up an ending; then what gives; then what moved is taken from its old place; then what may be refused to us;
+ * last what only makes room for the next version of a policy, so that giving access need not wait for it then.
  * What cannot be done holds up nothing else: the plan is a refusal when nothing else is left to do.
  */
 export function planPolicy(desired: DesiredPolicy, observed: ObservedPolicies): Plan<PolicyChange> {
@@ -47,6 +48,7 @@ function changesOf(
   const giving: PolicyChange[] = [];
   const moved: PolicyChange[] = [];
   const last: PolicyChange[] = [];
+  const room: PolicyChange[] = [];
   let free = slots;
   // Without room to attach all that gives, nothing that stays is taken from where it works.
   const isHeld = placement.seats.filter(isDetached).length > slots;
@@ -56,7 +58,9 @@ function changesOf(
     const phase = moves && !isHeld ? moved : first;
     const { shard } = seat;
     if (seat.arns.length + seat.released.length > 0) {
-      phase.push(...writes(desired, observed, seat));
+      const written = writes(desired, observed, seat);
+      phase.push(...written.now);
+      room.push(...written.afterwards);
       if (isDetached(seat) && !isContested(desired, seat) && free-- >= 1)
         giving.push({ do: 'attach', policyARN: shard.policyARN, roleName });
       last.push(...shard.others.map((entity) => detach(shard, entity)));
@@ -72,7 +76,7 @@ function changesOf(
     giving.push({ do: 'create', number, policyARN, arns, tags: tagsFor(desired, { current: true }) });
     giving.push({ do: 'attach', policyARN, roleName });
   });
-  return [...first, ...giving, ...moved, ...last];
+  return [...first, ...giving, ...moved, ...last, ...room];
 }
 
 /** The seat as it is now, but for those who are to stay nowhere. */
@@ -81,8 +85,17 @@ function withWhatStays(seat: Seat): Seat {
   return { ...seat, arns: seat.shard.arns.filter((arn) => staying.has(arn)) };
 }
 
-/** The tags before the document: what is added under today's scope must not stand under an older one. */
-function writes(desired: DesiredPolicy, observed: ObservedPolicies, seat: Seat): readonly PolicyChange[] {
+interface Writes {
+  readonly now: readonly PolicyChange[];
+  /** What leaves room for one more version. */
+  readonly afterwards: readonly PolicyChange[];
+}
+
+/**
+ * The tags before the document: what is added under today's scope must not stand under an older one. A policy that is found
+ * full (others wrote it, or we were killed) has to lose a version first.
+ */
+function writes(desired: DesiredPolicy, observed: ObservedPolicies, seat: Seat): Writes {
   const { shard, arns, released } = seat;
   const { policyARN } = shard;
   const changes: PolicyChange[] = [];
@@ -93,10 +106,16 @@ function writes(desired: DesiredPolicy, observed: ObservedPolicies, seat: Seat):
   const removed = without(shard.arns, [...arns, ...released]);
   const isMoved = without(released, shard.released).length + without(shard.released, released).length > 0;
   const isAsWanted = shard.exact && !isMoved && added.length === 0 && removed.length === 0;
-  if (isAsWanted || documentSize(arns, released) > observed.quotas.policySize) return changes;
-  const excess = (shard.versionIDs?.length ?? 0) - observed.quotas.versions + 1;
-  const prunable = oldVersions(shard).slice(0, Math.max(0, excess));
-  return [...changes, ...prunable, { do: 'write', policyARN, arns, released, added, removed }];
+  if (isAsWanted || documentSize(arns, released) > observed.quotas.policySize)
+    return { now: changes, afterwards: [] };
+  const excess = Math.max(0, (shard.versionIDs?.length ?? 0) - observed.quotas.versions + 1);
+  const isFullThen = (shard.versionIDs?.length ?? 0) - excess + 1 >= observed.quotas.versions;
+  const old = oldVersions(shard);
+  const write = { do: 'write', policyARN, arns, released, added, removed } as const;
+  return {
+    now: [...changes, ...old.slice(0, excess), write],
+    afterwards: isFullThen ? old.slice(excess, excess + 1) : [],
+  };
 }
 
 /** In the order that DeletePolicy demands: nothing attached, no version but the default. */

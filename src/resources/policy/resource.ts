@@ -25,9 +25,10 @@ export function policyResource(iam: PolicyPort): Resource<DesiredPolicy, Observe
     describe: describePolicy,
     apply: async (changes, desired, observed, signal) => {
       const confirmed = new Set<string>();
+      const written = new Set<string>();
       for (const change of changes) {
         signal.throwIfAborted();
-        await applyOne(iam, change, { desired, observed, confirmed }, signal);
+        await applyOne(iam, change, { desired, observed, confirmed, written }, signal);
       }
       return undefined;
     },
@@ -145,6 +146,8 @@ interface Pass {
   readonly observed: ObservedPolicies;
   /** Policies that were found to be ours still, in this pass. */
   readonly confirmed: Set<string>;
+  /** Policies whose default version is ours of this pass. */
+  readonly written: Set<string>;
 }
 
 async function applyOne(
@@ -168,7 +171,9 @@ async function applyOne(
     case 'attach':
       return iam.attach(policyARN, change.roleName, signal);
     case 'write':
-      return iam.write(policyARN, documentOf(change.arns, change.released), signal);
+      await iam.write(policyARN, documentOf(change.arns, change.released), signal);
+      pass.written.add(policyARN);
+      return;
     case 'tag':
       return iam.tag(policyARN, change.tags, signal);
     case 'delete-version':
@@ -201,7 +206,7 @@ async function confirm(iam: PolicyPort, policyARN: string, pass: Pass, signal: A
   if (
     current === undefined ||
     shard?.policyID !== current.policyID ||
-    shard.defaultVersionID !== current.defaultVersionID
+    (shard.defaultVersionID !== current.defaultVersionID && !pass.written.has(policyARN))
   ) {
     throw new Failure(
       'unavailable',

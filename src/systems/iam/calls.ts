@@ -16,6 +16,8 @@ export interface SentCall {
 
 export interface CallSettings {
   readonly client: IAMClient;
+  /** The role of spec.assumeRole that the client's credentials are of; undefined: the operator's own. */
+  readonly by?: string | undefined;
   readonly reads: TokenBucket;
   readonly writes: TokenBucket;
   /** How often a call is sent at most. */
@@ -49,7 +51,7 @@ export interface Calls {
 }
 
 export function createCalls(settings: CallSettings): Calls {
-  const { client, attempts, requestTimeoutMs, retryMs, clock } = settings;
+  const { client, by, attempts, requestTimeoutMs, retryMs, clock } = settings;
 
   const once = async <O>(
     operation: string,
@@ -67,7 +69,7 @@ export function createCalls(settings: CallSettings): Calls {
       return answer;
     } catch (thrown) {
       const isAnswer = Object.hasOwn(meanings, errorName(thrown));
-      done(httpStatus(thrown), isAnswer ? 'ok' : failureOf(thrown, operation).kind);
+      done(httpStatus(thrown), isAnswer ? 'ok' : failureOf(thrown, operation, by).kind);
       throw thrown;
     }
   };
@@ -92,9 +94,9 @@ export function createCalls(settings: CallSettings): Calls {
         if (isThrottling(thrown)) bucket.slowDown();
         // A throttled write was not done. Of a write without an answer nobody knows: observing tells, not sending it again.
         const isSafe = isThrottling(thrown) || (!writes && isAmbiguous(thrown));
-        if (!isSafe || attempt >= attempts || signal.aborted) throw failureOf(thrown, operation);
+        if (!isSafe || attempt >= attempts || signal.aborted) throw failureOf(thrown, operation, by);
         await clock.sleep(retryMs * 2 ** (attempt - 1), signal).catch(() => {
-          throw failureOf(thrown, operation);
+          throw failureOf(thrown, operation, by);
         });
       }
     }

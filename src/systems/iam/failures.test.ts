@@ -44,6 +44,20 @@ describe('an error of IAM', () => {
     expect(failureOf('a text', 'GetRole').reason).toBe('InternalError');
   });
 
+  test.for(['AccessDenied', 'InvalidClientTokenId'])(
+    '%s under a role of another account names that role, and sends nobody to the policy of the operator',
+    (name) => {
+      const by = 'arn:aws:iam::444455556666:role/iamdb/reach';
+      for (const action of ['CreatePolicy', 'GetRole']) {
+        const { message } = failureOf(thrown(name), action, by);
+        expect(message).toContain(`${by} (spec.assumeRole`);
+        expect(message).toContain(`iam:${action}`);
+        expect(message).not.toContain('the operator');
+        expect(failureOf(thrown(name), action).message).toContain("the operator's");
+      }
+    },
+  );
+
   test('that is a failure of ours already stays it', () => {
     const own = new Failure('conflict', 'Conflict', 'x');
     expect(failureOf(own, 'GetRole')).toBe(own);

@@ -5,7 +5,8 @@ import { Failure, type FailureKind } from '../../reconcile/kernel/failure.ts';
 interface Row {
   readonly kind: FailureKind;
   readonly reason: Reason;
-  say(action: string): string;
+  /** `by`: the role of spec.assumeRole that asks, where it is not the operator itself. */
+  say(action: string, by: string | undefined): string;
 }
 
 /** Of a role that does not exist AWS knows no path, so rights that are bound to one do not reach it. */
@@ -24,16 +25,23 @@ const throttled: Row = {
 const denied: Row = {
   kind: 'denied',
   reason: 'AccessDenied',
-  say: (action) =>
-    roleReads.has(action)
-      ? `AWS refused the operator iam:${action}. The role does not exist, or the operator's IAM policy (docs/reference/operator-policy.json) does not name it; AWS answers both alike.`
-      : `AWS refused the operator iam:${action}. Allow it in the operator's IAM policy (docs/reference/operator-policy.json), and look for boundaries and SCPs.`,
+  say: (action, by) => {
+    const [who, policy] =
+      by === undefined
+        ? ['the operator', "the operator's IAM policy"]
+        : [`${by} (spec.assumeRole)`, 'the policy of that role'];
+    return roleReads.has(action)
+      ? `AWS refused ${who} iam:${action}. The role that was looked at does not exist, or ${policy} (docs/reference/operator-policy.json) does not name it; AWS answers both alike.`
+      : `AWS refused ${who} iam:${action}. Allow it in ${policy} (docs/reference/operator-policy.json), and look for boundaries and SCPs.`;
+  },
 };
 const badCredentials: Row = {
   kind: 'denied',
   reason: 'AccessDenied',
-  say: (action) =>
-    `AWS does not accept the operator's credentials (iam:${action}). Check its IRSA or Pod Identity set-up.`,
+  say: (action, by) =>
+    by === undefined
+      ? `AWS does not accept the operator's credentials (iam:${action}). Check its IRSA or Pod Identity set-up.`
+      : `AWS does not accept the credentials that it gave for ${by} (spec.assumeRole, iam:${action}). Look whether that role was made anew; they are renewed within the hour.`,
 };
 const expired: Row = {
   kind: 'unavailable',
@@ -124,10 +132,11 @@ export function errorName(thrown: unknown): string {
   return thrown instanceof Error ? thrown.name.replace(/Exception$/, '') : '';
 }
 
-export function failureOf(thrown: unknown, action: string): Failure {
+/** `by`: the role of spec.assumeRole that asked; undefined: the operator itself. */
+export function failureOf(thrown: unknown, action: string, by?: string): Failure {
   if (thrown instanceof Failure) return thrown;
   const row = rowOf(thrown);
-  return new Failure(row.kind, row.reason, row.say(action), { cause: thrown });
+  return new Failure(row.kind, row.reason, row.say(action, by), { cause: thrown });
 }
 
 export const isThrottling = (thrown: unknown): boolean => rowOf(thrown) === throttled;

@@ -15,6 +15,8 @@ import { createWrites } from './writes.ts';
 export interface IamSettings {
   /** Region, credentials, endpoint, proxy: whatever the SDK takes. Retries are our own. */
   readonly client?: Omit<IAMClientConfig, 'maxAttempts' | 'retryMode' | 'retryStrategy'>;
+  /** Whose credentials they are, as for calls. */
+  readonly by?: string | undefined;
   /** How fast we may call: shared by all who call the same account. */
   readonly pace?: IamPace;
   readonly timing?: Partial<IamTiming>;
@@ -103,6 +105,7 @@ export function iamSystem(settings: IamSettings = {}): IamSystem {
   );
   const calls = createCalls({
     client,
+    by: settings.by,
     ...(settings.pace ?? iamPace(iamDefaults.rates, clock)),
     attempts: settings.attempts ?? iamDefaults.attempts,
     requestTimeoutMs: timing.requestTimeoutMs,

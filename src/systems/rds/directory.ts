@@ -40,6 +40,8 @@ interface Describe<Facts> {
 export function rdsDirectory(options: {
   /** A client for the region; kept by the caller. */
   readonly clientFor: (region: string) => RDSClient;
+  /** The role of spec.assumeRole that the clients' credentials are of; undefined: the operator's own. */
+  readonly by?: string | undefined;
   readonly timing: {
     /** How long a listing is good. */
     readonly keepMs: number;
@@ -50,9 +52,9 @@ export function rdsDirectory(options: {
   readonly now: () => number;
   readonly onCall: OnCall;
 }): RdsDirectory {
-  const { clientFor, timing, now, onCall } = options;
+  const { clientFor, by, timing, now, onCall } = options;
   const ask = async <T>(operation: string, region: string, send: (client: RDSClient) => Promise<T>) =>
-    await recorded({ service: 'rds', operation, region, of: `in ${region}` }, onCall, async () =>
+    await recorded({ service: 'rds', operation, region, of: `in ${region}`, by }, onCall, async () =>
       send(clientFor(region)),
     );
 

@@ -20,12 +20,14 @@ const unreadable: ReadonlyMap<string, string> = new Map([
 export function secretTexts(options: {
   /** A client for the region; kept by the caller. */
   readonly clientFor: (region: string) => SecretsManagerClient;
+  /** The role of spec.assumeRole that the clients' credentials are of; undefined: the operator's own. */
+  readonly by?: string | undefined;
   readonly onCall: OnCall;
 }): SecretTexts {
   return {
     async read({ arn, region }, signal) {
       const of = `on ${arn} (with kms:Decrypt, where a key of your own encrypts it)`;
-      const call = { service: 'secretsmanager', operation, region, of } as const;
+      const call = { service: 'secretsmanager', operation, region, of, by: options.by } as const;
       const { SecretString: text } = await recorded(call, options.onCall, async () =>
         options.clientFor(region).send(new GetSecretValueCommand({ SecretId: arn }), { abortSignal: signal }),
       ).catch((thrown: unknown) => {

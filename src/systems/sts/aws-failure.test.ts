@@ -40,6 +40,18 @@ describe("AWS's errors", () => {
     expect(failure.message).not.toMatch(/script|ECONN|not even/);
   });
 
+  it.each(['AccessDenied', 'InvalidClientTokenId'])(
+    '%s under a role of another account name that role, and send nobody to the policy of the operator',
+    (name) => {
+      const by = 'arn:aws:iam::444455556666:role/iamdb/reach';
+      const { message } = awsFailure(sdkError(name, 403), { ...asked, by });
+      expect(message).toContain(`${by} (spec.assumeRole`);
+      expect(message).toContain('rds:DescribeDBClusters in eu-west-1');
+      expect(message).not.toContain('the operator');
+      expect(awsFailure(sdkError(name, 403), asked).message).toContain("the operator's");
+    },
+  );
+
   it('stay as they are when they are ours already', () => {
     const ours = new Failure('missing', 'TargetMissing', 'gone');
     expect(awsFailure(ours, asked)).toBe(ours);

@@ -7,6 +7,8 @@ export interface AwsAction {
   readonly action: string;
   /** Of what it was asked, with its preposition: `in eu-west-1`, `on arn:…`. */
   readonly of: string;
+  /** The role of spec.assumeRole that asked; undefined: the operator itself. */
+  readonly by?: string | undefined;
 }
 
 const throttling = new Set([
@@ -45,7 +47,7 @@ interface SdkError {
 }
 
 /** Nothing of the error but its class reaches the message. */
-export function awsFailure(thrown: unknown, { action, of }: AwsAction): Failure {
+export function awsFailure(thrown: unknown, { action, of, by }: AwsAction): Failure {
   if (thrown instanceof Failure) return thrown;
   const error = sdkError(thrown);
   const cause = { cause: thrown };
@@ -56,7 +58,9 @@ export function awsFailure(thrown: unknown, { action, of }: AwsAction): Failure 
     return new Failure(
       'denied',
       'AccessDenied',
-      `AWS refused the operator ${action} ${of}. Add the action to the operator's policy, and look for explicit denies and SCPs.`,
+      by === undefined
+        ? `AWS refused the operator ${action} ${of}. Add the action to the operator's policy, and look for explicit denies and SCPs.`
+        : `AWS refused ${by} (spec.assumeRole) ${action} ${of}. Add the action to the policy of that role, and look for explicit denies and SCPs.`,
       cause,
     );
   }
@@ -64,7 +68,9 @@ export function awsFailure(thrown: unknown, { action, of }: AwsAction): Failure 
     return new Failure(
       'unavailable',
       'AccessDenied',
-      `AWS does not accept the operator's own credentials (${action} ${of}). Check the ServiceAccount's role and its trust policy, and the clock.`,
+      by === undefined
+        ? `AWS does not accept the operator's own credentials (${action} ${of}). Check the ServiceAccount's role and its trust policy, and the clock.`
+        : `AWS does not accept the credentials that it gave for ${by} (spec.assumeRole, ${action} ${of}). Look whether that role was made anew, and at the clock; they are renewed within the hour.`,
       cause,
     );
   }

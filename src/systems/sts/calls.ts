@@ -15,11 +15,13 @@ export interface AwsCall {
 
 export type OnCall = (call: AwsCall) => void;
 
-interface RecordedCall extends Pick<AwsCall, 'service' | 'operation' | 'region'>, Pick<AwsAction, 'of'> {}
+interface RecordedCall
+  extends Pick<AwsCall, 'service' | 'operation' | 'region'>,
+    Pick<AwsAction, 'of' | 'by'> {}
 
 /** Sends, records the answer, and throws what goes wrong as a Failure. */
 export async function recorded<T>(
-  { service, operation, region, of }: RecordedCall,
+  { service, operation, region, of, by }: RecordedCall,
   onCall: OnCall,
   send: () => Promise<T>,
 ): Promise<T> {
@@ -32,7 +34,7 @@ export async function recorded<T>(
     record(200, 'ok');
     return value;
   } catch (thrown) {
-    const failure = awsFailure(thrown, { action: `${service}:${operation}`, of });
+    const failure = awsFailure(thrown, { action: `${service}:${operation}`, of, by });
     record(httpStatus(thrown), failure.kind);
     throw failure;
   }
