@@ -33,6 +33,7 @@ function fail(reason: string): number {
 }
 
 async function testOn({ environment, build }: Cluster): Promise<number> {
+  const up = Date.now();
   if (!onPath('kubectl', environment)) return skip('kubectl is not on the PATH');
   const helm = await findHelm(progress, environment);
   if ('missing' in helm) return skip(helm.missing);
@@ -54,6 +55,8 @@ async function testOn({ environment, build }: Cluster): Promise<number> {
     ...environment,
     IAMDB_TEST_OPERATOR_IMAGE: images.operator,
     IAMDB_TEST_PODS_IMAGE: images.pods,
+    // The tests tell how long everything took, images included.
+    IAMDB_TEST_CLUSTER_UP: String(up),
   };
   const args = [join(root, 'tools/test.ts'), '--config', 'test/cluster/vitest.config.ts'];
   const child = spawn(process.execPath, [...args, ...process.argv.slice(2)], {

@@ -14,6 +14,7 @@ it("objects of a running cluster carry these names: with other ones they would h
       kind: 'iamdb.dev/kind',
     },
     managedByValue: 'iamdb-operator',
+    leasePrefix: 'iamdb-operator-',
     irsaAnnotation: 'eks.amazonaws.com/role-arn',
     annotations: {
       ownerUID: 'iamdb.dev/owner-uid',

@@ -17,6 +17,12 @@ export const labels = {
 } as const;
 export const managedByValue = 'iamdb-operator';
 
+/**
+ * With the operator id behind it the name of the Lease in the operator's own namespace; one of the same name in another is
+ * of another installation with that id.
+ */
+export const leasePrefix = 'iamdb-operator-';
+
 /** EKS's own, on a ServiceAccount: the IAM role that its pods act as (IRSA). */
 export const irsaAnnotation = 'eks.amazonaws.com/role-arn';
 

@@ -1,7 +1,7 @@
 // The commands as a person types them, without a server: what they print, and what they refuse.
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { operatorPolicy } from '../systems/permissions.ts';
+import { operatorPolicy } from '../systems/operator-policy.ts';
 import { adminSqlCommand } from './admin-sql.ts';
 import { operatorPolicyCommand } from './operator-policy.ts';
 

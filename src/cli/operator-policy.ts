@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { roleARNPattern } from '../api/schema-parts.ts';
 import { whyNotUsername } from '../api/username.ts';
-import { operatorPolicy } from '../systems/permissions.ts';
+import { operatorPolicy } from '../systems/operator-policy.ts';
 
 interface Options {
   readonly account: string;

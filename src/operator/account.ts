@@ -6,7 +6,6 @@ import type { Config } from '../config.ts';
 import { awsMetrics, type Metrics } from '../ops/metrics.ts';
 import type { Secret } from '../reconcile/kernel/secret.ts';
 import type { AccessPorts, TokenFor } from '../resources/access/access.ts';
-import { accountOf } from '../resources/policy/arn.ts';
 import { type KnownPolicy, knownPolicies } from '../resources/policy/known-roles.ts';
 import type { PolicyPort } from '../resources/policy/port.ts';
 import type { RdsDirectory } from '../resources/target/resource.ts';
@@ -19,6 +18,7 @@ import { type SecretTexts, secretTexts } from '../systems/secrets-manager/secret
 import { assumedRole, type CredentialProvider } from '../systems/sts/assumed-role.ts';
 import { sts } from '../systems/sts/sts.ts';
 import { operatorTokens, signToken } from '../systems/sts/tokens.ts';
+import type { Quota } from './aws-gauges.ts';
 import type { Identity } from './identities.ts';
 
 export interface AwsAccount {
@@ -30,6 +30,8 @@ export interface AwsAccount {
   readonly operatorToken: (of: TokenFor) => Promise<Secret<string>>;
   /** Reads the account's quotas, so that the metrics know of them before one is reached. */
   lookAtQuotas(signal: AbortSignal): Promise<void>;
+  /** As far as they were looked at; by name. */
+  readonly quotas: ReadonlyMap<string, Quota>;
   /** What our policies in IAM say of themselves. */
   knownPolicies(signal: AbortSignal): Promise<readonly KnownPolicy[]>;
   /** Credentials of this identity, from the STS of a region. */
@@ -61,7 +63,7 @@ export function awsAccount(
   const scale = config['time-scale'];
   const onCall = awsMetrics(metrics);
   const by = identity?.arn;
-  const account = identity === undefined ? 'own' : accountOf(identity.arn);
+  const quotas = new Map<string, Quota>();
 
   /** One client for each region holds the credentials and renews them; all others ask it. */
   const stsClients = perRegion((region) => {
@@ -111,9 +113,9 @@ export function awsAccount(
     },
     beforeWrite: options.beforeWrite,
     onCall: (call) => onCall({ service: 'iam', ...call }),
-    onQuota: ({ name: quota, used, limit }) => {
-      if (used !== undefined) metrics.set('iamdb_iam_quota_used', { account, quota }, used);
-      if (limit !== undefined) metrics.set('iamdb_iam_quota_limit', { account, quota }, limit);
+    onQuota: ({ name, used, limit }) => {
+      const before = quotas.get(name);
+      quotas.set(name, { used: used ?? before?.used, limit: limit ?? before?.limit });
     },
   });
   const ports = sts({ clientFor: stsClients.get, onCall });
@@ -141,6 +143,7 @@ export function awsAccount(
     lookAtQuotas: async (signal) => {
       await iam.quotas(signal);
     },
+    quotas,
     knownPolicies: async (signal) => await knownPolicies(iam, operatorID, signal),
     credentials,
     callerARN: async (region) => await ports.callerARN(region, AbortSignal.timeout(10_000)),

@@ -11,13 +11,18 @@ import { podIdentitiesOf } from '../systems/eks/eks.ts';
 import { type IamPace, iamPace } from '../systems/iam/iam.ts';
 import { type RootsCopy, trustStore } from '../systems/trust-store/trust-store.ts';
 import { type AccountOptions, type AwsAccount, awsAccount } from './account.ts';
+import type { AwsFacts, BundleTimes } from './aws-gauges.ts';
 import { type Identity, keyOf } from './identities.ts';
+import { sweepMs } from './sweeper.ts';
+import { whileUsed } from './while-used.ts';
 
 export interface AwsSystems {
   as(identity: Identity): AwsAccount;
   /** Undefined without --eks-cluster-name. */
   readonly podIdentities: PodIdentityPort | undefined;
   readonly roots: (region: string, partition: string, signal: AbortSignal) => Promise<string>;
+  /** For the metrics. */
+  readonly facts: AwsFacts;
   close(): void;
 }
 
@@ -31,7 +36,9 @@ export function awsSystems(
   const scale = config['time-scale'];
   const now = () => Date.now();
   const paces = new Map<string, IamPace>();
-  const accounts = new Map<string, AwsAccount>();
+  // Each look at everything asks for all that are named; what two of them did not ask for is named no more, and no pass is so long.
+  const accounts = whileUsed<AwsAccount>({ idleMs: 2.5 * sweepMs * scale, now: () => performance.now() });
+  const bundles = new Map<string, BundleTimes>();
 
   /** AWS's limits are an account's, whoever calls. */
   const paceOf = (account: string): IamPace => {
@@ -45,20 +52,12 @@ export function awsSystems(
     return pace;
   };
   const own = awsAccount({ ...options, identity: undefined, own: undefined, pace: paceOf('') });
-  accounts.set(keyOf(undefined), own);
 
   const as = (identity: Identity): AwsAccount => {
-    const key = keyOf(identity);
-    const account =
-      accounts.get(key) ??
-      awsAccount({
-        ...options,
-        identity,
-        own,
-        pace: paceOf(identity === undefined ? '' : accountOf(identity.arn)),
-      });
-    accounts.set(key, account);
-    return account;
+    accounts.closeIdle();
+    if (identity === undefined) return own;
+    const pace = paceOf(accountOf(identity.arn));
+    return accounts.get(keyOf(identity), () => awsAccount({ ...options, identity, own, pace }));
   };
 
   const store = trustStore({
@@ -72,8 +71,7 @@ export function awsSystems(
     copy: options.trustCopy,
     onRoots: (region, { text, fetchedAt }) => {
       const ends = rootsWithin(text, { region, now: now() }).map(({ notAfter }) => notAfter);
-      metrics.set('iamdb_ca_earliest_expiry_timestamp_seconds', { region }, Math.min(...ends) / 1000);
-      metrics.set('iamdb_ca_bundle_fetched_timestamp_seconds', { region }, fetchedAt / 1000);
+      bundles.set(region, { endsAt: Math.min(...ends), fetchedAt });
     },
     onStale: (region, failure) =>
       log.warn({ region, err: failure }, 'the trust bundle could not be refreshed'),
@@ -95,9 +93,14 @@ export function awsSystems(
   return {
     as,
     podIdentities,
+    facts: {
+      quotas: (identity) => (identity === undefined ? own : accounts.peek(keyOf(identity)))?.quotas,
+      bundle: (region) => bundles.get(region),
+    },
     roots: async (region, partition, signal) => await store.roots(region, partition, signal),
     close: () => {
-      for (const account of accounts.values()) account.close();
+      accounts.closeAll();
+      own.close();
       eks?.destroy();
     },
   };

@@ -1,4 +1,5 @@
 // Who works: the replica that holds the lease, once it knows that no other installation has its operator id.
+import { leasePrefix } from '../api/names.ts';
 import type { Config } from '../config.ts';
 import { systemClock } from '../controller/clock.ts';
 import type { Report } from '../controller/incident.ts';
@@ -60,11 +61,9 @@ export function createLeading(options: {
         beginNow();
         return;
       }
-      const name = `iamdb-operator-${operatorID}`;
+      const name = `${leasePrefix}${operatorID}`;
       const { namespace } = config;
-      // With the fewer rights of some namespaces nobody else can be seen.
-      const holders = async (until: AbortSignal) =>
-        config['watch-namespaces'] === '' ? await leaseHolders(transport, name, until) : [];
+      const holders = async (until: AbortSignal) => await leaseHolders(transport, name, until);
       const beginAlone = () => {
         untilAlone({ log, timeScale: config['time-scale'], signal, holders, namespace, operatorID }).then(
           beginNow,

@@ -25,6 +25,7 @@ import { requestToken } from '../systems/kubernetes/token-request.ts';
 import { connect } from '../systems/kubernetes/transport.ts';
 import { adminPasswords, type SecretObject } from './admin-password.ts';
 import { awsSystems, refreshMs } from './aws.ts';
+import { tellOfAws } from './aws-gauges.ts';
 import { type ConfigMapObject, createCaches, type NamespaceObject } from './caches.ts';
 import { configMaps } from './config-maps.ts';
 import { createControllers } from './controllers.ts';
@@ -193,6 +194,7 @@ export async function startOperator(options: {
     sweep: controllers.sweeps.queue,
   };
   observe({ metrics, caches, queues, transport, isLeader: leading.isLeader });
+  tellOfAws({ metrics, databases: caches.databases.list }, aws.facts);
 
   const surroundings = { log, timeScale: config['time-scale'], signal };
   // Before anything is read by them, and again for an API server that could not be asked before.

@@ -12,7 +12,8 @@ import type { Caches } from './caches.ts';
 import { identitiesOf } from './identities.ts';
 import { usersByRole } from './users-by-role.ts';
 
-const sweepMs = 600_000;
+/** From one look at everything to the next. */
+export const sweepMs = 600_000;
 const retryMs = 15_000;
 const mostRetries = 6;
 

@@ -50,7 +50,7 @@ export const catalogue = {
   iamdb_iam_quota_used: {
     type: 'gauge',
     labels: ['account', 'quota'],
-    help: 'What is used of an IAM quota: policies of the account (own, or that of spec.assumeRole), policies attached to the fullest role of those that were looked at today.',
+    help: 'What is used of an IAM quota: policies of the account (own, or that of spec.assumeRole of an IamDatabase), policies attached to the fullest role of those that were looked at today.',
     leaderOnly: true,
   },
   iamdb_iam_quota_limit: {
@@ -82,7 +82,7 @@ export const catalogue = {
   iamdb_ca_earliest_expiry_timestamp_seconds: {
     type: 'gauge',
     labels: ['region'],
-    help: 'When the first certificate authority of a trust bundle ends.',
+    help: 'When the first certificate authority of the trust bundle ends, for each region of an IamDatabase.',
     leaderOnly: true,
   },
   iamdb_ca_bundle_fetched_timestamp_seconds: {

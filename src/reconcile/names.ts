@@ -20,5 +20,5 @@ export function trustBundleName({ spec }: IamDatabaseUser, database: IamDatabase
   return spec.trustBundle.configMapName ?? `rds-ca-${declaredRegion(database)}`;
 }
 
-const declaredRegion = ({ spec: { target } }: IamDatabase) =>
+export const declaredRegion = ({ spec: { target } }: IamDatabase) =>
   target.cluster?.region ?? target.instance?.region ?? target.explicit?.region ?? 'unknown';

@@ -25,6 +25,7 @@ it('what moto cannot run is known, and changes only on purpose', () => {
     'gone',
     'leadership',
     'least-privilege',
+    'least-privilege-namespaces',
     'managed-secret',
     'partition',
     'pod-identity',

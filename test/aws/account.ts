@@ -1,6 +1,6 @@
 // One account of the stand-in: its IAM, STS, RDS and Secrets Manager, with what tests set up and look at in it.
 import type { Action, Caller, ServiceName } from './action.ts';
-import { decide, findPrincipal, refusal } from './authorization.ts';
+import { decide, findPrincipal, type Judged, refusal } from './authorization.ts';
 import type { Credential, CredentialStore, IssuedCredential } from './credentials.ts';
 import { createEksFixtures, eksActions, type EksFixtures, type EksState } from './eks/eks.ts';
 import { createHistory } from './history.ts';
@@ -39,6 +39,8 @@ export interface Account extends IamFixtures {
   readonly eks: EksFixtures;
   /** All of IAM as it stands, propagated or not: for looking at. */
   iamState(): IamState;
+  /** What the policies of its principals were asked, oldest first. */
+  readonly judged: readonly Judged[];
   /** Quotas; change them in place. */
   readonly limits: Limits;
   /** Tokens of this issuer are accepted by AssumeRoleWithWebIdentity; again: its keys are exchanged. Gives its ARN. */
@@ -76,6 +78,7 @@ export function createAccount(options: {
   const history = createHistory(initialState(partition, now()), now, () => settings.propagationDelayMs);
   const rdsState = createRdsState();
   const secretsState: SecretsState = new Map();
+  const judged: Judged[] = [];
   const eksState: EksState = new Map();
 
   const sts: StsAccount = {
@@ -88,6 +91,11 @@ export function createAccount(options: {
     pageSize: () => settings.pageSize,
     oidcProvider: (issuer) => providers.get(issuer),
     surroundings: (at) => surroundings(now(), at),
+    judge: (caller, ask, at) => {
+      const one = decide(history.visible(), caller, ask, surroundings(now(), at));
+      judged.push(one);
+      return one.decision;
+    },
     other,
   };
   const fixtures = createFixtures(sts);
@@ -109,6 +117,7 @@ export function createAccount(options: {
       secrets: createSecretsFixtures(secretsState, { region, accountId, partition }),
       rds: createRdsFixtures(rdsState, { region, accountId, partition }),
       iamState: () => history.latest(),
+      judged,
       limits,
       registerOidcProvider: (provider) => {
         providers.set(provider.issuer, provider);
@@ -134,13 +143,12 @@ export function createAccount(options: {
       },
       authorize: (caller, action, parameters, at) => {
         for (const ask of action.asks?.(parameters, at) ?? []) {
-          const decision = decide(history.visible(), caller, ask, sts.surroundings(at));
+          const decision = sts.judge(caller, ask, at);
           if (decision.effect === 'deny') throw refusal(caller, ask, decision);
         }
       },
       allows: (caller, action, resource) =>
-        decide(history.visible(), caller, { action, resource, described: resource }, sts.surroundings(region))
-          .effect === 'allow',
+        sts.judge(caller, { action, resource, described: resource }, region).effect === 'allow',
       knows: (credential) => stillExists(history.latest(), credential),
     },
   };

@@ -3,7 +3,7 @@ import type { Ask, Caller } from './action.ts';
 import { accessDenied, type AwsError } from './errors.ts';
 import { defaultDocument, findPolicy, type IamState, type Identity, type Role } from './iam/state.ts';
 import { parsePolicy, type PolicyDocument } from './policy-document.ts';
-import { type Decision, evaluate } from './policy-evaluation.ts';
+import { type AccessRequest, type Decision, evaluate } from './policy-evaluation.ts';
 import type { RequestContext } from './policy-patterns.ts';
 
 /** A principal as it stands in IAM. */
@@ -28,19 +28,37 @@ export function findPrincipal(state: IamState, arn: string): Principal | undefin
   return user?.arn === arn ? { kind: 'user', identity: user } : undefined;
 }
 
-export function decide(state: IamState, caller: Caller, ask: Ask, surroundings: RequestContext): Decision {
-  const principal = findPrincipal(state, caller.principal);
-  if (principal === undefined) return { effect: 'deny', explicit: false, by: 'identity-based policy' };
+/** What was asked of a principal's policies, and what they said. */
+export interface Judged {
+  readonly principal: string;
+  readonly request: AccessRequest;
+  readonly decision: Decision;
+}
+
+export function decide(state: IamState, caller: Caller, ask: Ask, surroundings: RequestContext): Judged {
+  const { principal: arn } = caller;
+  const { action, resource } = ask;
+  const principal = findPrincipal(state, arn);
+  if (principal === undefined) {
+    const request = { action, resource, context: surroundings };
+    return {
+      principal: arn,
+      request,
+      decision: { effect: 'deny', explicit: false, by: 'identity-based policy' },
+    };
+  }
   const session = caller.sessionPolicy === undefined ? undefined : parsePolicy(caller.sessionPolicy);
   const context = new Map([
     ...surroundings,
     ...principalContext(principal, caller),
     ...(ask.context ?? new Map<string, readonly string[]>()),
   ]);
-  return evaluate(
-    { ...policiesOf(state, principal), session },
-    { action: ask.action, resource: ask.resource, context },
-  );
+  const request = { action, resource, context };
+  return {
+    principal: arn,
+    request,
+    decision: evaluate({ ...policiesOf(state, principal), session }, request),
+  };
 }
 
 export function refusal(caller: Caller, ask: Ask, decision: Decision & { effect: 'deny' }): AwsError {

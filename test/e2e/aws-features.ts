@@ -43,7 +43,8 @@ export const needs = {
   endings: [],
   gone: ['cluster changes'],
   leadership: ['limits and delays'],
-  'least-privilege': ['limits and delays', 'changes by tests'],
+  'least-privilege': ['limits and delays', 'changes by tests', 'other accounts', 'proxies', 'EKS'],
+  'least-privilege-namespaces': ['trust policies'],
   'lock-out': [],
   'managed-secret': ['cluster changes'],
   marks: [],
@@ -70,6 +71,7 @@ export const needs = {
   settings: [],
   sharing: [],
   spine: [],
+  'two-installations': [],
   'watch-namespaces': [],
   'wrong-resource-id': ['cluster changes'],
 } as const satisfies Readonly<Record<string, readonly Feature[]>>;

@@ -1,31 +1,34 @@
 // The operator has every right that it uses, and uses every right that it has: each rule of its Roles and each action of its
 // IAM policy is exercised here, so that one which is taken away, or one too many, turns this red.
-import { AttachGroupPolicyCommand, AttachUserPolicyCommand } from '@aws-sdk/client-iam';
-import { createHash, createPublicKey } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  clusterRules,
-  namespaceRules,
-  operatorPolicy,
-  type Rule,
-  tokenRules,
-} from '../../src/systems/permissions.ts';
+  AttachGroupPolicyCommand,
+  AttachRolePolicyCommand,
+  AttachUserPolicyCommand,
+} from '@aws-sdk/client-iam';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { operatorPolicy } from '../../src/systems/operator-policy.ts';
+import { clusterRules, namespaceRules, tokenRules } from '../../src/systems/permissions.ts';
 import { clientsFor } from '../aws/clients.ts';
-import { readAudit } from '../bed/audit.ts';
-import { accountID, operatorID, region } from '../stage/account.ts';
-import { operatorAccount, operatorNamespace } from '../stage/cluster.ts';
+import { accountID, createWorkloadRole, masterKeyARN, operatorID, region } from '../stage/account.ts';
+import { operatorNamespace } from '../stage/cluster.ts';
+import { databaseElsewhere } from '../stage/elsewhere.ts';
 import { createPublicRoot, type StagedProxy, startProxy } from '../stage/proxy.ts';
+import { createIrsaRole } from '../stage/irsa.ts';
+import { asGranted, compareAws, compareKubernetes, statementsOf } from '../stage/rights.ts';
 import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
 
+const cluster = 'prod-1';
 let stage: Stage;
 let scene: Scene;
 let proxy: StagedProxy;
 const user = userManifest();
 const byToken = userManifest('shop', { principals: [{ serviceAccount: { name: 'shop' } }] });
+const byPod = userManifest('pod', { principals: [{ serviceAccount: { name: 'pod' } }] });
 const foreign = userManifest('foreign');
 const fillers = [1, 2, 3, 4, 5, 6].map((number) => userManifest(`filler-${number}`));
+const all = [user, byToken, byPod, foreign, ...fillers];
 
 const orders = (policy: object = {}) =>
   stage.iamDatabase({
@@ -47,78 +50,43 @@ const connection = {
   metadata: { name: 'checkout-connection', namespace: 'payments' },
 };
 
+const harmless = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: 'logs:PutLogEvents', Resource: '*' }],
+};
+
 beforeAll(async () => {
   const root = await createPublicRoot();
   stage = await startStage({
     extraRoots: root.certificatePem,
+    elsewhere: true,
     settings: {
       ...quickSettings,
       // Quicker still: a series of events is told after ten minutes.
       'time-scale': '0.02',
       'inline-policies': 'true',
+      'eks-cluster-name': cluster,
       'prove-with-service-accounts-in': 'payments',
     },
   });
   scene = sceneOf(stage);
+  stage.aws.eks.createCluster(cluster);
   const { resourceId } = stage.database.gate.server;
   const roleMay = [`arn:aws:rds-db:${region}:${accountID}:dbuser:${resourceId}/payments_*`];
   proxy = await startProxy(stage, { name: 'orders-proxy', root, roleMay });
+  // Its role has policies of both sorts.
+  const { arn: PolicyArn } = stage.aws.createPolicy({ name: 'logs', document: harmless });
+  const RoleName = proxy.roleARN.split('/').at(-1);
+  const { iam } = clientsFor(stage.aws, stage.aws.administrator);
+  await iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn }));
 });
 afterAll(async () => {
   await proxy.stop();
   await stage.stop();
 });
 
-/** As EKS's guide has it made. */
-function createIrsaRole(): string {
-  const { serviceAccountIssuer: issuer, serviceAccountPublicKeyPem } = stage.bed.kube;
-  const key = createPublicKey(serviceAccountPublicKeyPem);
-  const kid = createHash('sha256')
-    .update(key.export({ format: 'der', type: 'spki' }))
-    .digest('base64url');
-  const provider = stage.aws.registerOidcProvider({
-    issuer,
-    jwks: { keys: [{ ...key.export({ format: 'jwk' }), kid }] },
-  });
-  const host = issuer.replace('https://', '');
-  const StringEquals = {
-    [`${host}:sub`]: 'system:serviceaccount:payments:shop',
-    [`${host}:aud`]: 'sts.amazonaws.com',
-  };
-  const action = { Effect: 'Allow', Action: 'sts:AssumeRoleWithWebIdentity' };
-  const statement = { ...action, Principal: { Federated: provider }, Condition: { StringEquals } };
-  return stage.aws.createRole({
-    name: 'payments-shop',
-    trustPolicy: { Version: '2012-10-17', Statement: [statement] },
-  }).arn;
-}
-
-const expanded = (rules: readonly Rule[]) =>
-  rules.flatMap(({ apiGroups, resources, verbs }) =>
-    apiGroups.flatMap((group) =>
-      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource} of ${group || 'core'}`)),
-    ),
-  );
-
-/** What it asked the API server for, with the answers. */
-async function asked(): Promise<ReadonlyMap<string, readonly number[]>> {
-  const account = `system:serviceaccount:${operatorNamespace}:${operatorAccount}`;
-  const found = new Map<string, readonly number[]>();
-  for (const { stage: at, user: by, verb, objectRef, responseStatus } of await readAudit(
-    stage.bed.kube.auditLogFile,
-  )) {
-    if (by.username !== account || objectRef === undefined || at === 'Panic') continue;
-    const { apiGroup, resource, subresource } = objectRef;
-    const what = `${verb} ${resource}${subresource === undefined ? '' : `/${subresource}`} of ${apiGroup ?? 'core'}`;
-    found.set(what, [...(found.get(what) ?? []), responseStatus?.code ?? 0]);
-  }
-  return found;
-}
-
-const sorted = (names: Iterable<string>) => [...new Set(names)].toSorted();
-
 describe('what the operator may do', () => {
-  it('is all used, in a life of its objects', async () => {
+  it('is all used, in a life of its objects', { timeout: 180_000 }, async () => {
     // One that has no operator id reads that of the cluster, and one that is not alone asks for the Lease.
     const elected = { 'operator-id': '', mode: 'Plan', 'leader-elect': 'true', 'time-scale': '1' };
     const other = await stage.replica('other', elected);
@@ -137,6 +105,23 @@ describe('what the operator may do', () => {
     await scene.apply(reports);
     await scene.untilCondition(reports, 'AdminReady', 'False', 'AdminSecretMissing');
 
+    // One has its password in Secrets Manager, under a key of the account's own.
+    const secret = { name: 'rds!cluster-managed', text: '{"username":"postgres","password":"old"}' };
+    const masterUserSecretArn = stage.aws.secrets.createSecret({ ...secret, kmsKey: masterKeyARN });
+    stage.aws.rds.modifyCluster('orders-prod', { masterUserSecretArn });
+    const managed = stage.iamDatabase({
+      name: 'managed',
+      spec: { admin: { username: 'postgres', authentication: 'ManagedSecret' } } as never,
+    });
+    await scene.apply(managed);
+    await until('its secret to be read', () =>
+      stage.aws.calls.some(({ action, status }) => action === 'GetSecretValue' && status === 200),
+    );
+
+    // One is in another account.
+    await scene.apply(databaseElsewhere(stage));
+    await scene.untilReady(databaseElsewhere(stage));
+
     // Behind a proxy, whose role is read. A user: made, proven by sts:AssumeRole, one by a token of its ServiceAccount.
     await scene.apply(orders());
     await scene.apply({
@@ -145,13 +130,22 @@ describe('what the operator may do', () => {
       metadata: {
         name: 'shop',
         namespace: 'payments',
-        annotations: { 'eks.amazonaws.com/role-arn': createIrsaRole() },
+        annotations: { 'eks.amazonaws.com/role-arn': createIrsaRole(stage, 'payments', 'shop') },
       },
     });
     await scene.apply(user);
     await scene.apply(byToken);
     await scene.untilReady(user);
     await scene.untilCondition(byToken, 'AccessVerified', 'True', 'Verified');
+
+    // The role of one comes from an association of EKS Pod Identity.
+    const pod = { namespace: 'payments', serviceAccount: 'pod' };
+    const roleArn = createWorkloadRole(stage.aws, 'payments-pod');
+    stage.aws.eks.associate(cluster, { ...pod, roleArn });
+    const named = { name: 'pod', namespace: 'payments' };
+    await scene.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: named });
+    await scene.apply(byPod);
+    await scene.untilCondition(byPod, 'PolicyReady', 'True');
 
     // A ConfigMap that is not ours is looked at and left alone.
     const theirs = { ...connection, metadata: { ...connection.metadata, name: 'foreign-connection' } };
@@ -194,56 +188,39 @@ describe('what the operator may do', () => {
     // Inline instead, and all of it ended.
     await scene.apply(orders({ delivery: 'Inline' }));
     await until('the managed policies to go', () => ourPolicy() === undefined);
-    for (const one of [user, byToken, foreign, ...fillers]) await scene.delete(one);
-    for (const one of [user, byToken, foreign, ...fillers]) await scene.untilGone(one);
+    for (const one of all) await scene.delete(one);
+    for (const one of all) await scene.untilGone(one);
 
-    const granted = sorted(expanded([...clusterRules, ...namespaceRules, ...tokenRules]));
-    await until(
-      'every right to be used',
-      async () => {
-        const used = await asked();
-        return granted.every((right) => used.has(right));
-      },
-      {
-        withinMs: 30_000,
-        seen: async () => {
-          const used = await asked();
-          return granted.filter((right) => !used.has(right));
-        },
-      },
-    );
-    const used = await asked();
-    expect(sorted(used.keys())).toEqual(granted);
-    // Each of them was granted indeed, and nothing was refused.
-    expect([...used].filter(([, codes]) => codes.some((code) => code === 403))).toEqual([]);
+    const granted = [
+      { rules: clusterRules },
+      { rules: namespaceRules, namespace: operatorNamespace },
+      { rules: tokenRules, namespace: 'payments' },
+    ];
+    const unused = async () => (await compareKubernetes(stage, granted)).unused;
+    await until('every right to be used', async () => (await unused()).length === 0, {
+      withinMs: 30_000,
+      seen: unused,
+    });
+    expect(await compareKubernetes(stage, granted)).toEqual(asGranted);
   });
 
-  it('in AWS is all used, and nothing of it was refused', async () => {
-    const operator = stage.aws.calls.filter(({ principal }) => principal.includes('/iamdb-operator/'));
-    expect(operator.filter(({ status }) => status === 403)).toEqual([]);
-    // These need no right.
-    const free = new Set(['sts:GetCallerIdentity', 'sts:AssumeRoleWithWebIdentity']);
-    const used = operator
-      .filter(({ status }) => status === 200)
-      .map(({ service, action }) => `${service}:${action}`)
-      .filter((action) => !free.has(action));
-    // No call of its own: the stage's session has transitive tags, and each role that it assumes asks for the right to pass them on.
-    const isTagging = used.includes('sts:AssumeRole');
-    const isAdmin = stage.database.gate.logins.some(
-      ({ user: name, by, outcome }) =>
-        name === stage.admin.username && by === 'token' && outcome === 'accepted',
-    );
-    const { Statement } = operatorPolicy({
+  it('in AWS is all used, and nothing of it was refused', () => {
+    // With every option that there is; the role's policy is the published one.
+    const any = ['any'];
+    const published = operatorPolicy({
       partition: 'aws',
       accountID,
       operatorID,
-      principals: ['any'],
-      admins: ['any'],
-      proxyRoles: ['any'],
+      principals: any,
+      admins: any,
+      proxyRoles: any,
+      masterSecrets: any,
+      masterKeys: any,
+      assumeRoles: any,
+      eksCluster: { region, name: cluster },
       inline: true,
     });
-    expect(
-      sorted([...used, ...(isTagging ? ['sts:TagSession'] : []), ...(isAdmin ? ['rds-db:connect'] : [])]),
-    ).toEqual(sorted(Statement.flatMap(({ Action }) => Action)));
+    expect(statementsOf(stage)).toEqual(published.Statement.map(({ Sid }) => Sid));
+    expect(compareAws(stage)).toEqual(asGranted);
   });
 });

@@ -1,7 +1,7 @@
 // The proof as the workload makes it: a token of its ServiceAccount, exchanged at STS under the role's trust policy.
-import { createHash, createPublicKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAudit } from '../bed/audit.ts';
+import { registerIssuer } from '../stage/irsa.ts';
 import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 
@@ -56,17 +56,6 @@ beforeAll(async () => {
 });
 afterAll(() => stage.stop());
 
-/** As the account's administrator does it once for a cluster. */
-function registerIssuer(): void {
-  const { serviceAccountIssuer: issuer, serviceAccountPublicKeyPem } = stage.bed.kube;
-  const key = createPublicKey(serviceAccountPublicKeyPem);
-  // The API server names its keys so.
-  const kid = createHash('sha256')
-    .update(key.export({ format: 'der', type: 'spki' }))
-    .digest('base64url');
-  stage.aws.registerOidcProvider({ issuer, jwks: { keys: [{ ...key.export({ format: 'jwk' }), kid }] } });
-}
-
 describe('a user by ServiceAccount, in a namespace that opted in', () => {
   it('without an OIDC provider in IAM is NotTrusted and told which one', async () => {
     await scene.apply(account(createIrsaRole('payments-shop')));
@@ -79,7 +68,7 @@ describe('a user by ServiceAccount, in a namespace that opted in', () => {
   });
 
   it('is proven by its own token, though the role does not trust the operator', async () => {
-    registerIssuer();
+    registerIssuer(stage);
     await scene.lookAgain(user);
     await scene.untilCondition(user, 'AccessVerified', 'True', 'Verified');
     await scene.untilReady(user);

@@ -28,7 +28,7 @@ import type {
 } from '../../src/resources/policy/policy.ts';
 import { policyResource } from '../../src/resources/policy/resource.ts';
 import { iamPace, type IamSettings, type IamSystem, iamSystem } from '../../src/systems/iam/iam.ts';
-import { operatorPolicy } from '../../src/systems/permissions.ts';
+import { operatorPolicy } from '../../src/systems/operator-policy.ts';
 import { type Aws, startAws } from '../aws/aws.ts';
 import { clientsFor } from '../aws/clients.ts';
 

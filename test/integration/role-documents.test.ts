@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lackingConnect } from '../../src/resources/access/role-rights.ts';
 import { iamPace, type IamSystem, iamSystem } from '../../src/systems/iam/iam.ts';
-import { operatorPolicy } from '../../src/systems/permissions.ts';
+import { operatorPolicy } from '../../src/systems/operator-policy.ts';
 import { type Aws, startAws } from '../aws/aws.ts';
 
 const accountId = '111122223333';

@@ -4,7 +4,7 @@ import type { RdsDirectory } from '../../src/resources/target/resource.ts';
 import { resolveTarget } from '../../src/resources/target/resource.ts';
 import { rdsDirectory } from '../../src/systems/rds/directory.ts';
 import type { AwsCall } from '../../src/systems/sts/calls.ts';
-import { operatorPolicy } from '../../src/systems/permissions.ts';
+import { operatorPolicy } from '../../src/systems/operator-policy.ts';
 import { type Aws, startAws } from '../aws/aws.ts';
 import { clientsFor } from '../aws/clients.ts';
 

@@ -32,7 +32,7 @@ import {
 } from '@aws-sdk/client-rds';
 import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { operatorPolicy } from '../../src/systems/permissions.ts';
+import { operatorPolicy } from '../../src/systems/operator-policy.ts';
 import { type Aws, startAws } from '../aws/aws.ts';
 import { type Clients, clientsFor } from '../aws/clients.ts';
 import { type Children, createChildren } from '../bed/children.ts';

@@ -1,5 +1,5 @@
 // What an AWS account holds before the operator comes: its role with exactly the published policy, and workload roles.
-import { operatorPolicy } from '../../src/systems/permissions.ts';
+import { operatorPolicy } from '../../src/systems/operator-policy.ts';
 import type { Account } from '../aws/account.ts';
 import type { Aws } from '../aws/aws.ts';
 
@@ -7,6 +7,9 @@ export const region = 'ap-northeast-2';
 export const accountID = '111122223333';
 export const operatorID = 'stage';
 export const operatorRoleARN = `arn:aws:iam::${accountID}:role/iamdb-operator`;
+
+/** Encrypts master secrets, where they are told so. */
+export const masterKeyARN = `arn:aws:kms:${region}:${accountID}:key/master-secrets`;
 
 /** May be assumed by the pods of the cluster; the stage hands out its keys instead. */
 export function createOperatorRole(
@@ -31,6 +34,7 @@ export function createOperatorRole(
         admins,
         regions: [aws.region],
         masterSecrets: [`arn:${aws.partition}:secretsmanager:${aws.region}:${accountID}:secret:rds!*`],
+        masterKeys: [masterKeyARN],
         ...options,
       }),
     },

@@ -2,7 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
+import { operatorIDPlaceholder } from '../../src/systems/permissions.ts';
 import type { Kube } from '../bed/kube.ts';
+import { operatorID } from './account.ts';
 import { until } from './wait.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -89,38 +91,42 @@ export async function applyCRDs(kube: Kube): Promise<void> {
  */
 export async function installOperatorAccount(
   kube: Kube,
-  tokenNamespaces: readonly string[] = [],
-  watched: readonly string[] = [],
+  options: {
+    readonly tokenNamespaces?: readonly string[];
+    readonly watched?: readonly string[];
+    /** Another one for one more installation, with roles of its own. */
+    readonly namespace?: string;
+  } = {},
 ): Promise<void> {
+  const { tokenNamespaces = [], watched = [], namespace: home = operatorNamespace } = options;
   const rbac = 'rbac.authorization.k8s.io/v1';
-  const name = operatorAccount;
-  await applyNamespace(kube, operatorNamespace);
+  const name = home === operatorNamespace ? operatorAccount : `${operatorAccount}-of-${home}`;
+  await applyNamespace(kube, home);
   await apply(kube, {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
-    metadata: { name, namespace: operatorNamespace },
+    metadata: { name: operatorAccount, namespace: home },
   });
   const grant = async (file: string, as: string, namespace?: string) => {
     const kind = namespace === undefined ? 'ClusterRole' : 'Role';
     const metadata = { name: as, ...(namespace === undefined ? {} : { namespace }) };
-    const rules: unknown = parse(
-      readFileSync(join(root, 'charts/iamdb-operator/files', `${file}-rules.yaml`), 'utf8'),
-    );
+    const text = readFileSync(join(root, 'charts/iamdb-operator/files', `${file}-rules.yaml`), 'utf8');
+    const rules: unknown = parse(text.replaceAll(operatorIDPlaceholder, operatorID));
     if (namespace !== undefined && namespace !== 'default') await applyNamespace(kube, namespace);
     await apply(kube, { apiVersion: rbac, kind, metadata, rules });
     await apply(kube, {
       apiVersion: rbac,
       kind: `${kind}Binding`,
       metadata,
-      subjects: [{ kind: 'ServiceAccount', name, namespace: operatorNamespace }],
+      subjects: [{ kind: 'ServiceAccount', name: operatorAccount, namespace: home }],
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: as },
     });
   };
   await grant(watched.length === 0 ? 'cluster' : 'cluster-scoped', name);
-  await grant('namespace', name, operatorNamespace);
+  await grant('namespace', name, home);
   for (const namespace of watched) await grant('watched', `${name}-watched`, namespace);
   if (watched.length > 0) {
-    await grant('copy', `${name}-copy`, operatorNamespace);
+    await grant('copy', `${name}-copy`, home);
     await grant('event', `${name}-event`, 'default');
   }
   for (const namespace of tokenNamespaces) await grant('token', `${name}-tokens`, namespace);

@@ -1,5 +1,5 @@
 // A second AWS account with a database of its own, and the role there by which the operator reaches it.
-import { operatorPolicy } from '../../src/systems/permissions.ts';
+import { operatorPolicy } from '../../src/systems/operator-policy.ts';
 import type { Account } from '../aws/account.ts';
 import type { Aws } from '../aws/aws.ts';
 import type { Database } from '../bed/bed.ts';

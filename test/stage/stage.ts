@@ -146,9 +146,10 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
 
     progress?.('installing CRDs and the operator');
     await applyCRDs(bed.kube);
-    const tokensIn = settings['prove-with-service-accounts-in']?.split(',') ?? [];
-    const watched = settings['watch-namespaces']?.split(',');
-    await installOperatorAccount(bed.kube, tokensIn, watched);
+    await installOperatorAccount(bed.kube, {
+      tokenNamespaces: settings['prove-with-service-accounts-in']?.split(',') ?? [],
+      watched: settings['watch-namespaces']?.split(',') ?? [],
+    });
     await applyNamespace(bed.kube, 'payments');
     if (authentication === 'Secret' && admin.password !== undefined)
       await applyAdminSecret(bed, admin.username, admin.password);
@@ -165,7 +166,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       const operatorConfig = `${own}/operator.kubeconfig`;
       const day = 86_400;
       // A token and a session of its own, by which its calls can be told from those of another.
-      const token = await bed.kube.serviceAccountToken(operatorNamespace, operatorAccount, undefined, day);
+      const home = changed['namespace'] ?? operatorNamespace;
+      const token = await bed.kube.serviceAccountToken(home, operatorAccount, undefined, day);
       await bed.kube.kubeconfig(operatorConfig, token, relays?.kube.url);
       const running = operatorProcess({
         children,

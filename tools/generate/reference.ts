@@ -133,7 +133,12 @@ const ruleTable = (list: readonly Rule[]) =>
   table(
     ['API group', 'resources', 'verbs', 'why'],
     list.map((rule) =>
-      row(rule.apiGroups.join(', ') || 'core', rule.resources.join(', '), rule.verbs.join(', '), rule.why),
+      row(
+        rule.apiGroups.join(', ') || 'core',
+        [...rule.resources, ...(rule.resourceNames ?? []).map((name) => `only \`${name}\``)].join(', '),
+        rule.verbs.join(', '),
+        rule.why,
+      ),
     ),
   );
 
@@ -141,6 +146,6 @@ const permissionsPage = () =>
   head('Rights') +
   `## In every namespace\n\n${ruleTable(clusterRules)}\n` +
   `## In the operator's own namespace\n\n${ruleTable(namespaceRules)}\n` +
-  `## Instead of the first, with --watch-namespaces\n\nOn what belongs to no namespace:\n\n${ruleTable(clusterScopedRules)}\nIn each of these namespaces:\n\n${ruleTable(watchedRules)}\nIn the operator's own namespace, besides the above:\n\n${ruleTable(copyRules)}\nIn namespace \`default\`, where events about objects without a namespace live:\n\n${ruleTable(eventRules)}\n` +
+  `## Instead of the first, with --watch-namespaces\n\nOn what belongs to no namespace, and on the Leases of one name:\n\n${ruleTable(clusterScopedRules)}\nIn each of these namespaces:\n\n${ruleTable(watchedRules)}\nIn the operator's own namespace, besides the above:\n\n${ruleTable(copyRules)}\nIn namespace \`default\`, where events about objects without a namespace live:\n\n${ruleTable(eventRules)}\n` +
   `## In each namespace of --prove-with-service-accounts-in\n\n${ruleTable(tokenRules)}\n` +
   '## In AWS\n\nSee [operator-policy.json](operator-policy.json), which is generated with example values; with `--inline-policies` [operator-policy-inline.json](operator-policy-inline.json); with `--eks-cluster-name` [operator-policy-pod-identity.json](operator-policy-pod-identity.json); with RDS Proxies whose roles are to be checked [operator-policy-proxies.json](operator-policy-proxies.json); with `spec.assumeRole` of an IamDatabase [operator-policy-assume-role.json](operator-policy-assume-role.json), and the role in the other account has operator-policy.json with the values of that account, and a trust policy that names the operator and the external id; for admins with authentication ManagedSecret [operator-policy-managed-secret.json](operator-policy-managed-secret.json), whose last right is needed only where a KMS key of your own encrypts the secret. `kubectl iamdb operator-policy` prints them for your account.\n';

@@ -1,19 +1,25 @@
-// The operator's rights in Kubernetes and in AWS, from permissions.ts.
+// The operator's rights in Kubernetes and in AWS, from permissions.ts and operator-policy.ts.
 import { group } from '../../src/api/names.ts';
+import { operatorPolicy } from '../../src/systems/operator-policy.ts';
 import {
   clusterRules,
   clusterScopedRules,
   copyRules,
   eventRules,
   namespaceRules,
-  operatorPolicy,
+  operatorIDPlaceholder,
   type Rule,
   tokenRules,
   watchedRules,
 } from '../../src/systems/permissions.ts';
 import { yaml } from './crds.ts';
 
-const plain = ({ apiGroups, resources, verbs }: Rule) => ({ apiGroups, resources, verbs });
+const plain = ({ apiGroups, resources, resourceNames, verbs }: Rule) => ({
+  apiGroups,
+  resources,
+  ...(resourceNames === undefined ? {} : { resourceNames }),
+  verbs,
+});
 
 /** What people may do with the users of a namespace; IamDatabases belong to the platform team. */
 const usersRule = (verbs: readonly string[]) => ({
@@ -48,7 +54,7 @@ export function roleFiles(): Readonly<Record<string, string>> {
 const examplePolicy = {
   partition: 'aws',
   accountID: '111122223333',
-  operatorID: 'OPERATOR_ID',
+  operatorID: operatorIDPlaceholder,
   principals: ['arn:aws:iam::111122223333:role/payments-*'],
   admins: ['arn:aws:rds-db:ap-northeast-2:111122223333:dbuser:cluster-ABC/iamdb_admin'],
 };

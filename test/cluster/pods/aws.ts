@@ -1,5 +1,5 @@
 // The pod of AWS: the strict stand-in with one Aurora cluster, and roles that the cluster's ServiceAccounts may assume.
-import { operatorPolicy } from '../../../src/systems/permissions.ts';
+import { operatorPolicy } from '../../../src/systems/operator-policy.ts';
 import { startAws } from '../../aws/aws.ts';
 import { accountID, region } from '../../stage/account.ts';
 import {

@@ -1,0 +1,86 @@
+// Two installations of one operator id that serve different namespaces under the reduced rights: one works, the other waits and says why.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readAudit } from '../bed/audit.ts';
+import {
+  applyNamespace,
+  installOperatorAccount,
+  operatorAccount,
+  operatorNamespace,
+} from '../stage/cluster.ts';
+import { checkoutRole, quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
+import { type Replica, type Stage, startStage } from '../stage/stage.ts';
+import { until } from '../stage/wait.ts';
+
+const secondNamespace = 'second-install';
+let stage: Stage;
+let scene: Scene;
+let second: Replica;
+const ofFirst = userManifest('first');
+const ofSecond = userManifest('second', {}, 'shop');
+
+beforeAll(async () => {
+  // The time of a real Lease: one that is lost on a busy machine ends its holder.
+  const settings = { ...quickSettings, 'time-scale': '1', 'leader-elect': 'true' };
+  stage = await startStage({ settings: { ...settings, 'watch-namespaces': 'payments' } });
+  scene = sceneOf(stage);
+  await applyNamespace(stage.bed.kube, 'shop');
+  await installOperatorAccount(stage.bed.kube, { watched: ['shop'], namespace: secondNamespace });
+  second = await stage.replica('second', { namespace: secondNamespace, 'watch-namespaces': 'shop' });
+  const namespaces = { names: ['payments', 'shop'] };
+  const allow = { usernames: ['payments_*'], memberOf: ['orders_readwrite'], principals: [checkoutRole] };
+  const database = stage.iamDatabase({ spec: { allow: [{ namespaces, ...allow }] } });
+  await stage.operator.start();
+  await scene.apply(database);
+  for (const user of [ofFirst, ofSecond]) await scene.apply(user);
+  await scene.untilReady(ofFirst, 45_000);
+});
+afterAll(() => stage.stop());
+
+/** What the second asked for, with the answers. */
+const asked = async () =>
+  (await readAudit(stage.bed.kube.auditLogFile)).filter(
+    ({ user, stage: at }) =>
+      user.username === `system:serviceaccount:${secondNamespace}:${operatorAccount}` &&
+      at === 'ResponseComplete',
+  );
+const awsCallsOf = ({ name }: Replica) =>
+  stage.aws.calls.filter(({ principal }) => principal.endsWith(`/iamdb-operator/${name}`));
+
+// Each goes on where the one before ended.
+describe('a second installation of the same operator id', () => {
+  it('says whose id it is and what to do, and changes nothing', async () => {
+    await second.start();
+    const told = 'another installation has the same operator id; nothing is done beside it';
+    const lines = () => second.log().filter(({ msg }) => msg === told);
+    await until('its log to tell of the first', () => lines().length > 0, {
+      seen: () => second.log().slice(-3),
+    });
+    expect(lines()[0]).toMatchObject({
+      operatorID: 'stage',
+      otherNamespace: operatorNamespace,
+      remedy: expect.stringContaining('another --operator-id') as string,
+    });
+    expect((await scene.read(ofSecond))?.metadata.finalizers).toBeUndefined();
+    expect(second.log().filter(({ msg }) => msg === 'leading')).toEqual([]);
+    expect(awsCallsOf(second)).toEqual([]);
+    const writing = new Set(['create', 'update', 'patch', 'delete']);
+    const written = (await asked()).filter(({ verb }) => writing.has(verb));
+    expect(new Set(written.map(({ objectRef }) => objectRef?.resource))).toEqual(new Set(['leases']));
+  });
+
+  it('sees no other Lease than those of its id, and asks for none', async () => {
+    const requests = await asked();
+    expect(requests.filter(({ responseStatus }) => responseStatus?.code === 403)).toEqual([]);
+    const account = { namespace: secondNamespace, name: operatorAccount };
+    const token = await stage.bed.kube.serviceAccountToken(account.namespace, account.name);
+    const all = await stage.bed.kube.request({ path: '/apis/coordination.k8s.io/v1/leases', token });
+    expect(all.status).toBe(403);
+  });
+
+  it('takes up its own namespace once the first is gone', async () => {
+    await stage.operator.stop();
+    await scene.untilReady(ofSecond, 45_000);
+    expect(await scene.login('payments_second')).toBe('payments_second');
+    expect(await scene.login('payments_first')).toBe('payments_first');
+  });
+});
