@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { aDatabase, aTarget, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
 import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
@@ -14,6 +15,10 @@ const condition = (world: TestWorld, type: string) =>
   `${find(world, type)?.status} ${find(world, type)?.reason}`;
 const map = (world: TestWorld) => world.configMaps.kept.get('payments/checkout-sql');
 const script = (world: TestWorld) => map(world)?.data['role.sql'] ?? '';
+/** As a DBA finds it out of what the ConfigMap holds. */
+const checksum = (world: TestWorld) => `(sha256 ${createHash('sha256').update(script(world)).digest('hex')})`;
+const roleLeft = (world: TestWorld) =>
+  world.events.find(({ event }) => event.reason === 'RoleLeft')?.event.message;
 const arn = dbARN('payments_checkout');
 
 const spec = (delivery: Delivery) => ({ role: { delivery } });
@@ -49,6 +54,20 @@ describe('a role that somebody else keeps', () => {
     expect(world.policies.allowed(roleARN)).toEqual([arn]);
     expect(condition(world, 'AccessVerified')).toBe('True Verified');
     expect(world.calls.filter((call) => call.includes('role'))).toEqual([]);
+  });
+
+  it('is told with the checksum of the SQL, which nobody else can write: of what gives it and of what ends it', async () => {
+    const world = await settled('SQL');
+    const given = checksum(world);
+    expect(find(world, 'RoleReady')?.message).toContain(given);
+    const user = world.stored();
+    world.put({ ...user, spec: { ...user.spec, expirationTime: '2020-01-01T00:00:00Z' } });
+    await pass(world);
+    for (const type of ['Ready', 'RoleReady']) expect(find(world, type)?.message).toContain(checksum(world));
+    expect(checksum(world)).not.toBe(given);
+    world.put(deleted(world.stored()));
+    await pass(world);
+    expect(roleLeft(world)).toContain(checksum(world));
   });
 
   it('is to be run after the switch while a blue/green deployment is under way', async () => {
@@ -165,6 +184,7 @@ describe('a role that somebody else keeps', () => {
     await pass(world);
     expect(world.user('payments/checkout')).toBeUndefined();
     expect(map(world)).toBeUndefined();
+    expect(roleLeft(world)).toContain('somebody else to end');
   });
 
   it('ends with None by whoever keeps it', async () => {
@@ -172,9 +192,7 @@ describe('a role that somebody else keeps', () => {
     world.put(deleted(world.stored()));
     await pass(world);
     expect(world.user('payments/checkout')).toBeUndefined();
-    expect(world.events.find(({ event }) => event.reason === 'RoleLeft')?.event.message).toContain(
-      'somebody else to end',
-    );
+    expect(roleLeft(world)).toContain('somebody else to end');
   });
 
   it('whose time is over is told as SQL, and comes back as it was when that is extended', async () => {

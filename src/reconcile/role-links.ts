@@ -24,11 +24,11 @@ export async function convergeRole(
   const { database } = standing;
   const kept = isByOthers(database) ? undefined : await convergeManaged(user, standing, world, signal);
   if (kept !== undefined && !isSettled(kept)) return kept;
-  const wishes = scriptsFor(user, database, desiredRole(user, standing, world), world);
-  if (wishes instanceof Failure) return { link: failed('RoleReady', wishes), changes: [] };
+  const scripts = scriptsFor(user, database, desiredRole(user, standing, world), world);
+  if (scripts instanceof Failure) return { link: failed('RoleReady', scripts), changes: [] };
   const put = async (wish: DesiredConnection) =>
     done('RoleReady', await converge(world.connection, wish, 'Enforce', signal));
-  const all = await Promise.all(wishes.map(put));
+  const all = await Promise.all(scripts.wishes.map(put));
   const failure = all.find((one) => !isSettled(one));
   if (failure !== undefined) return failure;
   const changes = [...(kept?.changes ?? []), ...all.flatMap((one) => one.changes)];
@@ -37,7 +37,7 @@ export async function convergeRole(
   world.vetted.add(user.metadata.uid);
   world.disowned.delete(user.metadata.uid);
   world.seen.delete(user.metadata.uid);
-  return { link: roleNotManaged(toBeRun(user, standing)), changes };
+  return { link: roleNotManaged(toBeRun(user, standing, scripts.sha256)), changes };
 }
 
 const leftAlone =
@@ -94,10 +94,10 @@ export async function previewRole(
 ): Promise<Preview> {
   const role = desiredRole(user, standing, world);
   const kept = isByOthers(standing.database) ? [] : [await previewManaged(standing, role, world, signal)];
-  const wishes = scriptsFor(user, standing.database, role, world);
-  if (wishes instanceof Failure) return { lines: [], failure: wishes };
-  const scripts = await Promise.all(wishes.map((wish) => preview(world.connection, wish, signal)));
-  const all = [...kept, ...scripts];
+  const scripts = scriptsFor(user, standing.database, role, world);
+  if (scripts instanceof Failure) return { lines: [], failure: scripts };
+  const maps = await Promise.all(scripts.wishes.map((wish) => preview(world.connection, wish, signal)));
+  const all = [...kept, ...maps];
   const failure = all.find((one) => one.failure !== undefined)?.failure;
   return { lines: all.flatMap(({ lines }) => lines), ...(failure === undefined ? {} : { failure }) };
 }

@@ -1,4 +1,5 @@
 // What becomes of a role as a script that somebody else reviews and runs, who may find the role there or not.
+import { createHash } from 'node:crypto';
 import type { Failure } from '../../reconcile/kernel/failure.ts';
 import { sqlOf } from './describe.ts';
 import { markOf } from './mark.ts';
@@ -9,8 +10,14 @@ import { bodyOfEnding } from './script-ending.ts';
 import { bodyOfPresent } from './script-present.ts';
 import { begin, lock } from './sql.ts';
 
+export interface Script {
+  readonly script: string;
+  /** In hex: others can write where the script lies, and whoever runs it has to know that it is the operator's. */
+  readonly sha256: string;
+}
+
 /** Nothing of the server is known: the planner is told what takes it through all that may have to be done, and the script asks. */
-export function scriptFor(desired: DesiredRole): { readonly script: string } | { readonly refused: Failure } {
+export function scriptFor(desired: DesiredRole): Script | { readonly refused: Failure } {
   const plan = planRole(desired, unseen(desired));
   if ('refused' in plan) return plan;
   const transactions =
@@ -29,7 +36,8 @@ export function scriptFor(desired: DesiredRole): { readonly script: string } | {
           'COMMIT;',
         ].join('\n'),
   );
-  return { script: `${[headOf(desired, plan), ...blocks].join('\n\n')}\n` };
+  const script = `${[headOf(desired, plan), ...blocks].join('\n\n')}\n`;
+  return { script, sha256: createHash('sha256').update(script).digest('hex') };
 }
 
 const locksOn = (plan: readonly RoleChange[]) =>
