@@ -94,6 +94,27 @@ export async function endByOthers(
 
 const namespaceNotSeen = new Failure('unavailable', 'Progressing', 'The namespace was not looked at yet.');
 
+/**
+ * What was found while the operator kept the roles itself, and nobody looks at any more: a role that is somebody else's is
+ * entered only where the owner of the database names it. What status said stands, as a restart must let nobody in.
+ */
+export function seenAsStrangers(
+  { metadata, spec, status }: IamDatabaseUser,
+  { database, permission }: Eligible,
+  { disowned }: Pick<World, 'disowned'>,
+): Failure | undefined {
+  const isTold = status?.conditions?.some(
+    ({ type, reason }) => type === 'RoleReady' && reason === 'RoleNotOurs',
+  );
+  if (permission.mayAdopt || (isTold !== true && !disowned.has(metadata.uid))) return undefined;
+  const { name } = database.metadata;
+  return new Failure(
+    'conflict',
+    'RoleNotOurs',
+    `Role "${spec.username}" was somebody else's when the operator last looked, before role.delivery of IamDatabase ${name} became ${database.spec.role.delivery}, so nobody is let in as it. If it is this user's: the owner of IamDatabase ${name} names it in adopt of the rule in allow. Else use another user name.`,
+  );
+}
+
 export const roleNotManaged = (message: string): Link => ({
   type: 'RoleReady',
   status: 'Unknown',

@@ -237,6 +237,94 @@ describe('a change of who keeps the role', () => {
     expect(world.roles.has('payments_checkout')).toBe(true);
   });
 
+  describe.each(['SQL', 'None'] as const)(
+    "to %s, once the role was seen to be somebody else's,",
+    (delivery) => {
+      const owned = (adopt: readonly string[]) => {
+        const [rule] = aDatabase().spec.allow;
+        if (rule === undefined) throw new Error('no rule');
+        return aDatabase({
+          metadata: { generation: 3 },
+          spec: { ...spec(delivery), allow: [{ ...rule, adopt: [...adopt] }] },
+        });
+      };
+      async function seen(letInBefore: boolean): Promise<TestWorld> {
+        const world = letInBefore ? await settled('Managed') : aWorld();
+        deliver(world, 'Managed');
+        world.roles.drop('payments_checkout');
+        world.roles.make('payments_checkout');
+        world.put(letInBefore ? world.stored() : aUser());
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+        deliver(world, delivery);
+        await pass(world);
+        return world;
+      }
+      const isShut = (world: TestWorld) => {
+        expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+        expect(condition(world, 'AccessVerified')).toBe('Unknown Waiting');
+        expect(world.policies.allowed(roleARN)).toEqual([]);
+      };
+
+      it.each([[true], [false]])(
+        'lets nobody in as it (served before: %s), also after a restart',
+        async (before) => {
+          const world = await seen(before);
+          isShut(world);
+          expect(find(world, 'RoleReady')?.message).toContain('names it in adopt');
+          world.restart();
+          deliver(world, delivery);
+          await pass(world);
+          isShut(world);
+        },
+      );
+
+      it('lets nobody in by an access that ended and is given back', async () => {
+        const world = await seen(false);
+        const lasting = world.stored();
+        world.put({ ...lasting, spec: { ...lasting.spec, expirationTime: '2020-01-01T00:00:00Z' } });
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+        world.put({ ...world.stored(), spec: lasting.spec });
+        await pass(world);
+        isShut(world);
+      });
+
+      it('says so in plan mode', async () => {
+        const world = await seen(false);
+        const user = world.stored();
+        world.put({ ...user, spec: { ...user.spec, mode: 'Plan' } });
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+      });
+
+      it('lets the user in where the owner of the database says that it is theirs, for good', async () => {
+        const world = await seen(false);
+        world.put(owned(['payments_other']));
+        await pass(world);
+        isShut(world);
+        for (const adopt of [['payments_checkout'], []]) {
+          world.put(owned(adopt));
+          await pass(world);
+          expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+          expect(world.policies.allowed(roleARN)).toEqual([arn]);
+        }
+      });
+
+      it('lets the user in again by Managed, once that role is gone', async () => {
+        const world = await seen(false);
+        world.roles.drop('payments_checkout');
+        deliver(world, 'Managed');
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('True AsDeclared');
+        deliver(world, delivery);
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+        expect(world.policies.allowed(roleARN)).toEqual([arn]);
+      });
+    },
+  );
+
   it('is told in plan mode: the script would go', async () => {
     const world = await settled('SQL');
     deliver(world, 'Managed');

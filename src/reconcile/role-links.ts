@@ -8,7 +8,7 @@ import { Failure } from './kernel/failure.ts';
 import { type Preview, preview } from './kernel/preview.ts';
 import { type Done, done, isSettled } from './links.ts';
 import { ownerOf } from './owner.ts';
-import { isByOthers, roleNotManaged, scriptsFor, toBeRun } from './role-by-others.ts';
+import { isByOthers, roleNotManaged, scriptsFor, seenAsStrangers, toBeRun } from './role-by-others.ts';
 import type { Eligible } from './standing.ts';
 import { seenAs } from './rest.ts';
 import { failed, good, waiting } from './status.ts';
@@ -33,10 +33,17 @@ export async function convergeRole(
   if (failure !== undefined) return failure;
   const changes = [...(kept?.changes ?? []), ...all.flatMap((one) => one.changes)];
   if (kept !== undefined) return { link: kept.link, changes };
+  const { uid } = user.metadata;
+  world.seen.delete(uid);
+  const stranger = seenAsStrangers(user, standing, world);
+  if (stranger !== undefined) {
+    world.vetted.delete(uid);
+    world.disowned.add(uid);
+    return { link: failed('RoleReady', stranger), changes };
+  }
   // Whose role it is, they judge who keep it: nobody else looks.
-  world.vetted.add(user.metadata.uid);
-  world.disowned.delete(user.metadata.uid);
-  world.seen.delete(user.metadata.uid);
+  world.vetted.add(uid);
+  world.disowned.delete(uid);
   return { link: roleNotManaged(toBeRun(user, standing, scripts.sha256)), changes };
 }
 
@@ -98,7 +105,8 @@ export async function previewRole(
   if (scripts instanceof Failure) return { lines: [], failure: scripts };
   const maps = await Promise.all(scripts.wishes.map((wish) => preview(world.connection, wish, signal)));
   const all = [...kept, ...maps];
-  const failure = all.find((one) => one.failure !== undefined)?.failure;
+  const stranger = isByOthers(standing.database) ? seenAsStrangers(user, standing, world) : undefined;
+  const failure = all.find((one) => one.failure !== undefined)?.failure ?? stranger;
   return { lines: all.flatMap(({ lines }) => lines), ...(failure === undefined ? {} : { failure }) };
 }
 

@@ -322,6 +322,7 @@ export function aWorld(
     forget: ({ metadata }) => {
       ended.delete(metadata.uid);
       vetted.delete(metadata.uid);
+      disowned.delete(metadata.uid);
       proofs.delete(metadata.uid);
       declared.delete(metadata.uid);
       lastSeen.delete(metadata.uid);
@@ -383,7 +384,8 @@ export function aWorld(
       return found;
     },
     restart: () => {
-      for (const memory of [marks, vetted, proofs, declared, lastSeen, losses, failures]) memory.clear();
+      for (const memory of [marks, vetted, disowned, proofs, declared, lastSeen, losses, failures])
+        memory.clear();
     },
   };
   return world;
