@@ -22,6 +22,11 @@ export const databaseSchema = {
           message: 'admin is required unless role.delivery is SQL or None',
         },
         {
+          rule: '!has(oldSelf.admin) || has(self.admin)',
+          message:
+            'admin stays once it is there, as the roles it created belong to it: leave it in place, role.delivery SQL and None do not use it; for another name see admin.rotatedFrom',
+        },
+        {
           rule: "!has(self.admin) || self.admin.authentication != 'ManagedSecret' || self.target.type != 'Explicit'",
           message: 'admin.authentication ManagedSecret needs a target that RDS is asked about, not Explicit',
         },
@@ -45,7 +50,7 @@ export const databaseSchema = {
         },
         admin: {
           description:
-            'The role by which the operator administers roles. Not used, and not needed, with role.delivery SQL or None.',
+            'The role by which the operator administers roles. Not used, and not needed, with role.delivery SQL or None; once there, it stays.',
           type: 'object',
           required: ['username'],
           properties: {
