@@ -279,6 +279,21 @@ describe('a change of who keeps the role', () => {
         },
       );
 
+      it('takes nothing away by what a status says alone', async () => {
+        const world = await settled(delivery);
+        const { status, ...user } = world.stored();
+        const conditions = status?.conditions?.map((one) =>
+          one.type === 'RoleReady'
+            ? { ...one, status: 'False' as const, reason: 'RoleNotOurs' as const }
+            : one,
+        );
+        world.put({ ...user, status: { ...status, ...(conditions && { conditions }) } });
+        world.restart();
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+        expect(world.policies.allowed(roleARN)).toEqual([arn]);
+      });
+
       it('lets nobody in by an access that ended and is given back', async () => {
         const world = await seen(false);
         const lasting = world.stored();

@@ -37,8 +37,8 @@ export async function convergeRole(
   world.seen.delete(uid);
   const stranger = seenAsStrangers(user, standing, world);
   if (stranger !== undefined) {
+    // What this process saw itself goes from the policies as well; by what a status says nothing is taken away.
     world.vetted.delete(uid);
-    world.disowned.add(uid);
     return { link: failed('RoleReady', stranger), changes };
   }
   // Whose role it is, they judge who keep it: nobody else looks.
