@@ -183,6 +183,24 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('the script of a role on PostgreS
     expect(await bed.look('s_connect')).toBeUndefined();
   });
 
+  it('holds nobody up: it gives up waiting for a lock, changes nothing, and leaves the session as it was', async () => {
+    await run(wish('s_wait', { connectionLimit: 2 }));
+    const before = await all('s_wait');
+    const busy = await bed.person();
+    await busy.query('BEGIN; ALTER ROLE s_wait CONNECTION LIMIT 9');
+    try {
+      await expect(run(wish('s_wait', { connectionLimit: 4 }))).rejects.toMatchObject({ code: '55P03' });
+      await expect(run(gone('s_wait'))).rejects.toMatchObject({ code: '55P03' });
+    } finally {
+      await busy.query('ROLLBACK');
+    }
+    expect(await all('s_wait')).toEqual(before);
+    const { rows } = await dba.query<{ readonly lock_timeout: string }>('SHOW lock_timeout');
+    expect(rows).toEqual([{ lock_timeout: '0' }]);
+    await run(wish('s_wait', { connectionLimit: 4 }));
+    expect(await all('s_wait')).toMatchObject({ limit: 4 });
+  });
+
   it('ends it: sessions ended, role dropped; again it finds nothing to do', async () => {
     await run(wish('s_end'));
     const session = await bed.enter('s_end');

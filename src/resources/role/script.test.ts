@@ -29,7 +29,7 @@ describe('the script of a role', () => {
         '--   GRANT "writers" TO "checkout";',
         '--   GRANT CONNECT ON DATABASE "orders" TO "checkout";',
         '-- Run all of it in database "postgres" of the writer, as a role with CREATEROLE that may grant (with ADMIN OPTION) what is granted here.',
-        '-- It may be run again, and each transaction changes nothing where one of its checks fails.',
+        '-- It may be run again. Each transaction changes nothing where one of its checks fails, or a lock is not free within 5 seconds.',
       ].join('\n'),
     );
   });
@@ -59,6 +59,18 @@ describe('the script of a role', () => {
       "hashtext('database:orders')",
     ]);
   });
+
+  it.each<[string, DesiredRole]>([
+    ['made', present],
+    ['deleted', absent],
+  ])(
+    'waits for no lock longer than the operator does, in each of its transactions, when it is %s',
+    (_, desired) => {
+      const transactions = script(desired).split('BEGIN ISOLATION LEVEL READ COMMITTED;\n').slice(1);
+      expect(transactions.length).toBeGreaterThan(0);
+      for (const text of transactions) expect(text.split('\n')[0]).toBe("SET LOCAL lock_timeout = '5000ms';");
+    },
+  );
 
   it.each<[string, Partial<typeof present>]>([
     ['a reserved name', { username: 'pg_checkout' }],

@@ -8,7 +8,7 @@ import { dollarQuoted } from './quote.ts';
 import type { AbsentRole, DesiredRole, ExistingRole, ObservedRole, RoleChange } from './role.ts';
 import { bodyOfEnding } from './script-ending.ts';
 import { bodyOfPresent } from './script-present.ts';
-import { begin, lock } from './sql.ts';
+import { begin, lock, lockMs } from './sql.ts';
 
 export interface Script {
   readonly script: string;
@@ -30,6 +30,7 @@ export function scriptFor(desired: DesiredRole): Script | { readonly refused: Fa
       ? body
       : [
           `${begin};`,
+          `SET LOCAL lock_timeout = '${lockMs}ms';`,
           'SET LOCAL search_path = pg_catalog;',
           ...locks,
           `DO LANGUAGE plpgsql ${dollarQuoted(`\n${body}\n`)};`,
@@ -62,7 +63,7 @@ function headOf(desired: DesiredRole, plan: readonly RoleChange[]): string {
       .flatMap((change) => (change.do === 'mark' ? [] : sqlOf(change, desired.username)))
       .map((sql) => `  ${oneLine(sql)};`),
     `Run all of it in database "postgres" of the writer, as ${rights}.`,
-    'It may be run again, and each transaction changes nothing where one of its checks fails.',
+    `It may be run again. Each transaction changes nothing where one of its checks fails, or a lock is not free within ${lockMs / 1000} seconds.`,
   ]
     .map((line) => `-- ${line}`)
     .join('\n');
