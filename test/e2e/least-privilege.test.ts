@@ -15,7 +15,7 @@ import { readAudit } from '../bed/audit.ts';
 import { accountID, operatorID, region } from '../stage/account.ts';
 import { operatorAccount, operatorNamespace } from '../stage/cluster.ts';
 import { createPublicRoot, type StagedProxy, startProxy } from '../stage/proxy.ts';
-import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
+import { quickSettings, type Scene, sceneOf, serviceAccount, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
 
@@ -139,15 +139,7 @@ describe('what the operator may do', () => {
 
     // Behind a proxy, whose role is read. A user: made, proven by sts:AssumeRole, one by a token of its ServiceAccount.
     await scene.apply(orders());
-    await scene.apply({
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: {
-        name: 'shop',
-        namespace: 'payments',
-        annotations: { 'eks.amazonaws.com/role-arn': createIrsaRole() },
-      },
-    });
+    await scene.apply(serviceAccount('shop', createIrsaRole()));
     await scene.apply(user);
     await scene.apply(byToken);
     await scene.untilReady(user);
