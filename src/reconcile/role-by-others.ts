@@ -1,7 +1,7 @@
 // Roles that somebody else keeps: the script for them in a ConfigMap, while the user lives and when it ends.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { type DesiredConnection, roleScriptKind } from '../resources/connection/plan.ts';
-import type { DesiredRole } from '../resources/role/role.ts';
+import type { PresentRole } from '../resources/role/role.ts';
 import { scriptFor } from '../resources/role/script.ts';
 import { type Ending, roleAfter } from './ending.ts';
 import { converge } from './kernel/converge.ts';
@@ -27,7 +27,7 @@ export interface Scripts {
 export function scriptsFor(
   user: IamDatabaseUser,
   database: IamDatabase,
-  role: DesiredRole,
+  role: PresentRole,
   world: World,
 ): Scripts | Failure {
   if (database.spec.role.delivery !== 'SQL') {

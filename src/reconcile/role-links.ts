@@ -1,7 +1,7 @@
 // The database role of a user as a link of the chain, whoever keeps it.
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { DesiredConnection } from '../resources/connection/plan.ts';
-import type { DesiredRole } from '../resources/role/role.ts';
+import type { PresentRole } from '../resources/role/role.ts';
 import { heldByBlueGreen } from './blue-green.ts';
 import { converge } from './kernel/converge.ts';
 import { Failure } from './kernel/failure.ts';
@@ -112,7 +112,7 @@ export async function previewRole(
 
 async function previewManaged(
   { database }: Eligible,
-  role: DesiredRole,
+  role: PresentRole,
   world: World,
   signal: AbortSignal,
 ): Promise<Preview> {
@@ -124,7 +124,7 @@ async function previewManaged(
 
 const notOpen = new Failure('unavailable', 'Progressing', 'The database was not looked at yet.');
 
-function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): DesiredRole {
+function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): PresentRole {
   const { spec } = user;
   return {
     ensure: 'present',

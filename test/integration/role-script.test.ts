@@ -3,14 +3,14 @@ import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseMark } from '../../src/resources/role/mark.ts';
 import { scriptFor } from '../../src/resources/role/script.ts';
-import type { DesiredRole } from '../../src/resources/role/role.ts';
+import type { ScriptedRole } from '../../src/resources/role/role.ts';
 import type { PostgresServer } from '../../src/systems/postgres/server.ts';
 import { createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';
 import { type RoleBed, startRoleBed } from './role-bed.ts';
 import { bring, done, ended, gone, inherited, owner, reason, wish } from './role-wish.ts';
 
-const scriptOf = (desired: DesiredRole): string => {
+const scriptOf = (desired: ScriptedRole): string => {
   const made = scriptFor(desired);
   if ('refused' in made) throw made.refused;
   return made.script;
@@ -21,7 +21,7 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('the script of a role on PostgreS
   let dba: Client;
   let operator: PostgresServer;
   const sql = async (text: string) => await bed.postgres.sql(text);
-  const run = async (desired: DesiredRole, by = dba) => {
+  const run = async (desired: ScriptedRole, by = dba) => {
     try {
       await by.query(scriptOf(desired));
     } finally {

@@ -2,10 +2,10 @@ import { assert, constantFrom, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { absent, disabled, owner, present, released } from '../../../test/builders/role-fixtures.ts';
 import { dollarQuoted } from './quote.ts';
-import type { DesiredRole } from './role.ts';
+import type { ScriptedRole } from './role.ts';
 import { scriptFor } from './script.ts';
 
-const script = (desired: DesiredRole): string => {
+const script = (desired: ScriptedRole): string => {
   const made = scriptFor(desired);
   if ('refused' in made) throw made.refused;
   return made.script;
@@ -34,7 +34,7 @@ describe('the script of a role', () => {
     );
   });
 
-  it.each<[string, DesiredRole]>([
+  it.each<[string, ScriptedRole]>([
     ['was deleted. What ends its access:', absent],
     ['may not be used any more. What ends its access and keeps the role:', disabled],
     ['was deleted, and its access is to outlive it. What says so on the role:', released],
@@ -60,7 +60,7 @@ describe('the script of a role', () => {
     ]);
   });
 
-  it.each<[string, DesiredRole]>([
+  it.each<[string, ScriptedRole]>([
     ['made', present],
     ['deleted', absent],
   ])(
@@ -104,7 +104,7 @@ describe('the script of a role', () => {
     expect(script({ ...present, owner: { ...owner, trustedOperatorIDs: [] } })).not.toContain('operator-0');
   });
 
-  it.each<[string, DesiredRole, number, readonly string[]]>([
+  it.each<[string, ScriptedRole, number, readonly string[]]>([
     ['deleted', absent, 3, ['NOLOGIN;', 'REVOKE rds_iam', 'pg_terminate_backend', 'DROP ROLE "checkout";']],
     ['disabled', disabled, 2, ['NOLOGIN;', 'REVOKE rds_iam', 'pg_terminate_backend']],
     ['let go', released, 1, ["IS 'released by iamdb-operator operator-1"]],

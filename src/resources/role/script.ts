@@ -5,7 +5,7 @@ import { sqlOf } from './describe.ts';
 import { markOf } from './mark.ts';
 import { planRole, stepsOf } from './plan.ts';
 import { dollarQuoted } from './quote.ts';
-import type { AbsentRole, DesiredRole, ExistingRole, ObservedRole, RoleChange } from './role.ts';
+import type { AbsentRole, ExistingRole, ObservedRole, RoleChange, ScriptedRole } from './role.ts';
 import { bodyOfEnding } from './script-ending.ts';
 import { bodyOfPresent } from './script-present.ts';
 import { begin, lock, lockMs } from './sql.ts';
@@ -17,7 +17,7 @@ export interface Script {
 }
 
 /** Nothing of the server is known: the planner is told what takes it through all that may have to be done, and the script asks. */
-export function scriptFor(desired: DesiredRole): Script | { readonly refused: Failure } {
+export function scriptFor(desired: ScriptedRole): Script | { readonly refused: Failure } {
   const plan = planRole(desired, unseen(desired));
   if ('refused' in plan) return plan;
   const transactions =
@@ -47,13 +47,12 @@ const locksOn = (plan: readonly RoleChange[]) =>
     .toSorted()
     .map((database) => lock('database', database));
 
-function headOf(desired: DesiredRole, plan: readonly RoleChange[]): string {
+function headOf(desired: ScriptedRole, plan: readonly RoleChange[]): string {
   const { namespace, name } = desired.owner;
   const what = {
     present: 'asks for a database role. On a server without that role this does:',
     absent: 'was deleted. What ends its access:',
     disabled: 'may not be used any more. What ends its access and keeps the role:',
-    empty: 'is left alone until a switch. What ends its sessions:',
     released: 'was deleted, and its access is to outlive it. What says so on the role:',
   }[desired.ensure];
   const rights = 'a role with CREATEROLE that may grant (with ADMIN OPTION) what is granted here';
@@ -74,7 +73,7 @@ const oneLine = (sql: string) => sql.replaceAll(/[\r\n]+/g, ' ');
 const ordinary = { never: [], byNameOnly: [] };
 
 /** For a role that is wished: none is there, and nothing is in the way. For one that is to end: it is there with all there is. */
-function unseen(desired: DesiredRole): ObservedRole {
+function unseen(desired: ScriptedRole): ObservedRole {
   const server = { serverVersion: 0, admin: '', rdsIamExists: true };
   if (desired.ensure !== 'present') return { ...server, role: inUse(desired), groups: [], databases: [] };
   return {
