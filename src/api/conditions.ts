@@ -159,7 +159,8 @@ export const reasons = {
   ...policyReasons,
   // role
   RoleNotOurs: {
-    means: 'A role of this name exists and does not carry the mark of this object.',
+    means:
+      'A role of this name exists and does not carry the mark of this object; or it did not when the operator last looked, before others were to keep the roles.',
     remedy:
       "Use another user name, or drop the role if nobody needs it. If the object is to take it over: the owner names it in the rule's adopt.",
   },

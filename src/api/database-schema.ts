@@ -22,6 +22,11 @@ export const databaseSchema = {
           message: 'admin is required unless role.delivery is SQL or None',
         },
         {
+          rule: '!has(oldSelf.admin) || has(self.admin)',
+          message:
+            'admin stays once it is there, as the roles it created belong to it: leave it in place, role.delivery SQL and None do not use it; for another name see admin.rotatedFrom',
+        },
+        {
           rule: "!has(self.admin) || self.admin.authentication != 'ManagedSecret' || self.target.type != 'Explicit'",
           message: 'admin.authentication ManagedSecret needs a target that RDS is asked about, not Explicit',
         },
@@ -45,7 +50,7 @@ export const databaseSchema = {
         },
         admin: {
           description:
-            'The role by which the operator administers roles. Not used, and not needed, with role.delivery SQL or None.',
+            'The role by which the operator administers roles. Not used, and not needed, with role.delivery SQL or None; once there, it stays.',
           type: 'object',
           required: ['username'],
           properties: {
@@ -162,7 +167,7 @@ export const databaseSchema = {
           properties: {
             policy: {
               description:
-                'Periodic: all of it. OnChange: AWS and Kubernetes only; the database itself is logged in to when something was declared anew, at the start of the operator and on request, so that a serverless one may sleep. Logins are then proven after changes only, whatever probe says.',
+                'Periodic: all of it. OnChange: AWS and Kubernetes only; the database itself is logged in to when something was declared anew, at the start of the operator and on request, so that a serverless one may sleep. Logins are then proven after changes only, whatever probe says; one that was refused is tried again after a day, after an hour where the certificate was rejected.',
               type: 'string',
               enum: ['Periodic', 'OnChange'],
               default: 'Periodic',

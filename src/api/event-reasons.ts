@@ -18,7 +18,7 @@ export const eventReasons = {
     means:
       'An object was deleted whose role somebody else keeps (spec.role.delivery SQL or None); the role is still there.',
     remedy:
-      'Run role.sql of the ConfigMap <user>-sql, which ends it by now, then delete that ConfigMap; with None do what was agreed.',
+      'Compare role.sql of the ConfigMap <user>-sql, which ends it by now, with the sha256 of the message; run it, then delete that ConfigMap; with None do what was agreed.',
   },
   AccessEnded: {
     means: 'The access of a user was ended and its role kept; the condition Ready says why.',

@@ -23,7 +23,7 @@ export const policyReasons = {
     means:
       'Somebody else keeps the policies (spec.policy.delivery Document or None) or the role (spec.role.delivery SQL or None); the proof tells whether they do.',
     remedy:
-      'Attach the document of the ConfigMap <user>-policy to each role in status.principals; run role.sql of the ConfigMap <user>-sql in the database.',
+      'Attach the document of the ConfigMap <user>-policy to each role in status.principals; compare role.sql of the ConfigMap <user>-sql with the sha256 of the message, and run it in the database.',
   },
   DetachedByOthers: {
     means:

@@ -7,7 +7,7 @@ export const role = {
   properties: {
     delivery: {
       description:
-        'Managed: by the operator, as the admin. SQL: a ConfigMap <user>-sql with the statements, for somebody else to run; the operator does not log in to administer. None: nothing; somebody else knows what to create.',
+        'Managed: by the operator, as the admin. SQL: a ConfigMap <user>-sql with the statements, for somebody else to run; the operator does not log in to administer. None: nothing; somebody else knows what to create. With None, and with SQL until the script has run, a user gets in as any existing role of its name that has rds_iam, whoever made it: give usernames in allow literally.',
       type: 'string',
       enum: ['Managed', 'SQL', 'None'],
       default: 'Managed',

@@ -175,7 +175,7 @@ export async function startOperator(options: {
       caches.databases,
       databaseFinalizer,
     ),
-    event: eventsAbout(events),
+    event: eventsAbout(events, log),
     note: (failure) => {
       log.failure(failure);
       metrics.add('iamdb_failures_total', { reason: failure.reason });

@@ -45,7 +45,7 @@ export async function closeAccess(
   const closed = (type: ConditionType, failure: Failure | undefined, message = 'Access has ended.'): Link =>
     failure === undefined ? { type, status: 'Unknown', reason, message } : failed(type, failure);
   const database = world.database(user.spec.databaseRef.name);
-  const left = database !== undefined && isByOthers(database) ? toBeEnded(user, database) : undefined;
+  const left = database !== undefined && isByOthers(database) ? toBeEnded(user, role.sha256) : undefined;
   const open = role.failure ?? policies;
   const ofRole = closed('RoleReady', role.failure);
   const links = [
@@ -78,21 +78,23 @@ async function closeRole(
   return closed;
 }
 
-/** The role's end, or what holds it up. A role kept because something hangs on it is an end too: it cannot log in. */
+/**
+ * The role's end, or what holds it up. A role kept because something hangs on it is an end too: it cannot log in.
+ * `sha256`: of the script by which others end it.
+ */
 export async function endRole(
   user: IamDatabaseUser,
   ending: Ending,
   world: World,
   signal: AbortSignal,
-): Promise<{ readonly failure?: Failure; readonly changed: boolean }> {
+): Promise<{ readonly failure?: Failure; readonly changed: boolean; readonly sha256?: string }> {
   const { name } = user.spec.databaseRef;
   const database = world.database(name);
   const state = world.stateOf(name);
   const held = (failure: Failure) => ({ failure, changed: false });
   if (database === undefined) return held(databaseGone(name));
   if (isByOthers(database)) {
-    const failure = await endByOthers(user, ending, database, world, signal);
-    return failure === undefined ? { changed: false } : held(failure);
+    return { changed: false, ...(await endByOthers(user, ending, database, world, signal)) };
   }
   if (state === undefined) return held(notLookedAt('database'));
   if (state.target instanceof Failure) return held(state.target);

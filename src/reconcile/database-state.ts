@@ -28,6 +28,8 @@ export interface DatabaseState {
   readonly admin: { readonly serverVersion: string; readonly advice?: string } | Failure | 'NotUsed';
   /** As what the database was rehearsed, where it may sleep. */
   readonly rehearsedAs?: string | undefined;
+  /** When the admin was asked last. */
+  readonly rehearsedAt?: number;
   /** Connections to the server behind the target, as the admin; undefined where there are none. */
   readonly server: RoleServer | undefined;
 }

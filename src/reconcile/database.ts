@@ -15,6 +15,7 @@ import { keyOf } from './names.ts';
 import { type NextLook, nextLook, untilShared, whenSomethingHappens } from './next-look.ts';
 import { missingOf } from './orphan.ts';
 import { transitionOf } from './events.ts';
+import { certificateRestMs } from '../resources/access/verdict.ts';
 import { maySleep, rehearsedAs } from './rest.ts';
 import { hasBegun } from './standing.ts';
 import {
@@ -66,11 +67,9 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
   }
   if (database.spec.admin === undefined) return { target, ...found, admin: noAdmin, server: undefined };
   const server = world.open(database, target);
-  const admin = advised(
-    await rehearse(database, target, server, world, signal),
-    await advice(database, world, signal),
-  );
-  return { target, ...found, admin, server, rehearsedAs: rehearsedAs(database) };
+  const rehearsal = await rehearse(database, target, server, world, signal);
+  const admin = advised(rehearsal.admin, await advice(database, world, signal));
+  return { target, ...found, ...rehearsal, admin, server, rehearsedAs: rehearsedAs(database) };
 }
 
 /**
@@ -83,14 +82,24 @@ async function rehearse(
   server: RoleServer,
   world: World,
   signal: AbortSignal,
-): Promise<DatabaseState['admin']> {
+): Promise<Pick<DatabaseState, 'admin' | 'rehearsedAt'>> {
   const before = world.stateOf(database.metadata.name);
   const isAsBefore = before?.server === server && before.rehearsedAs === rehearsedAs(database);
-  const mayRest = isInBlueGreen === true || (maySleep(database) && isAsBefore);
+  const isLeftAlone = maySleep(database) && isAsBefore;
   const isKnown = before !== undefined && before.admin !== 'NotUsed' && !(before.admin instanceof Failure);
-  if (mayRest && isKnown) return before.admin;
-  return await world.rehearse(server, signal).catch(asFailure);
+  const isRejected = isLeftAlone && isRejectedLately(before, world);
+  if ((isKnown && (isInBlueGreen === true || isLeftAlone)) || isRejected) {
+    const { admin, rehearsedAt } = before;
+    return { admin, ...(rehearsedAt === undefined ? {} : { rehearsedAt }) };
+  }
+  return { admin: await world.rehearse(server, signal).catch(asFailure), rehearsedAt: world.now() };
 }
+
+/** No grant mends that, and no look does: AWS renews the certificate or the roots. What a person mends in SQL is looked for. */
+const isRejectedLately = ({ admin, rehearsedAt = 0 }: DatabaseState, { now, settings }: World) =>
+  admin instanceof Failure &&
+  admin.reason === 'CertificateRejected' &&
+  now() - rehearsedAt < certificateRestMs * settings.timeScale;
 
 /** Not being told is not worth a word beside what the rehearsal says. */
 const advice = async ({ spec }: IamDatabase, world: World, signal: AbortSignal) =>
@@ -102,7 +111,8 @@ function advised(admin: DatabaseState['admin'], text: string | undefined): Datab
     const { serverVersion } = admin;
     return { serverVersion, ...(text === undefined ? {} : { advice: text }) };
   }
-  if (text === undefined) return admin;
+  // One that is told again has it already.
+  if (text === undefined || admin.message.endsWith(text)) return admin;
   const { kind, reason, message, cause } = admin;
   return new Failure(kind, reason, `${message} ${text}`, { cause });
 }

@@ -25,8 +25,11 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   const [database, state] = [world.database(name), world.stateOf(name)];
   const byOthers = isByOthers(database);
   let givenUp = false;
+  let sha256: string | undefined;
   const roleEnd = async (as: Ending) => {
-    const { failure } = await endRole(user, as, world, signal);
+    const end = await endRole(user, as, world, signal);
+    const { failure } = end;
+    ({ sha256 } = end);
     if (!isGivenUp(user, failure, world)) return failure;
     givenUp = true;
     return undefined;
@@ -45,7 +48,7 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   if (failures.length === 0) {
     if (givenUp) world.event(user, roleGivenUp(user, state));
     if (ending === 'Retain') world.event(user, retained(user, modeOf(user, world)));
-    else if (database !== undefined && byOthers) world.event(user, roleLeft(user, database));
+    else if (byOthers) world.event(user, roleLeft(user, sha256));
     await world.userWrites.release(user, signal);
     world.ended(user);
     return whenSomethingHappens;

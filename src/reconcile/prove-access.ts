@@ -1,5 +1,4 @@
 // When a login has to be proven anew, and the proof as a link of the chain.
-import type { Reason } from '../api/conditions.ts';
 import { annotations } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { Failure, asFailure } from './kernel/failure.ts';
@@ -46,7 +45,7 @@ export async function proveAccess(
     last !== undefined &&
     !changed &&
     !isAskedFor(user) &&
-    (isProven(last) || (isAsleep && isRefusal(last))) &&
+    (isProven(last) || (isAsleep && (await mayRest(last, standing, world, signal)))) &&
     isOfTheSame(last, user, { arns, roleARNs, where })
   ) {
     // One that was carried over has to become due, so it is remembered with the time at which it does.
@@ -60,9 +59,18 @@ export async function proveAccess(
     : changed
       ? now
       : (last?.changedAt ?? changeBeforeRestart(user, last, now));
-  const verdict = await verify(user, standing, arns, changedAt, world, signal);
+  const { verdict, roots } = await verify(user, standing, arns, changedAt, world, signal);
   const { generation } = user.metadata;
-  const proof: Proof = { verdict, generation, arns, roleARNs, where, at: now, countsFrom: now, changedAt };
+  const at = { at: now, countsFrom: now, changedAt };
+  const proof: Proof = {
+    ...at,
+    verdict,
+    generation,
+    arns,
+    roleARNs,
+    where,
+    ...(verdict.reason === 'CertificateRejected' && roots !== undefined ? { rejectedRoots: roots } : {}),
+  };
   world.proofs.set(user.metadata.uid, proof);
   const againMs = againAfter(verdict, isPeriodic ? intervalMs : undefined, world);
   return { link: linkOf(proof, isAsleep), proof, ...(againMs === undefined ? {} : { againMs }) };
@@ -101,15 +109,17 @@ function changeBeforeRestart(
 
 async function verify(
   user: IamDatabaseUser,
-  { target, database, principals }: Eligible,
+  standing: Eligible,
   arns: readonly string[],
   changedAt: number | undefined,
   world: World,
   signal: AbortSignal,
-): Promise<Proof['verdict']> {
+): Promise<{ readonly verdict: Proof['verdict']; readonly roots?: string }> {
+  const { target, database, principals } = standing;
   try {
+    const roots = await rootsOf(standing, world, signal);
     const dial = database.spec.connectTo;
-    return await world.verify(
+    const verdict = await world.verify(
       {
         as: user.spec.probe.as,
         operatorProofAllowed: world.settings.proveAsOperator,
@@ -120,7 +130,7 @@ async function verify(
         region: target.region,
         database: database.spec.database,
         username: user.spec.username,
-        ca: await world.roots(target.region, target.partition, signal),
+        ca: roots,
         changedAt,
         now: world.now(),
         propagationMs: propagationMs * world.settings.timeScale,
@@ -129,9 +139,10 @@ async function verify(
       database,
       signal,
     );
+    return { verdict, roots };
   } catch (thrown) {
     const { reason, message, retryAfterMs } = asFailure(thrown);
-    return { status: 'Unknown', reason, message, retryAfterMs: retryAfterMs ?? 10_000 };
+    return { verdict: { status: 'Unknown', reason, message, retryAfterMs: retryAfterMs ?? 10_000 } };
   }
 }
 
@@ -180,9 +191,21 @@ function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Pr
 const isProven = ({ verdict: { status, reason } }: Proof) =>
   status === 'True' || reason === 'ProvenAsOperator';
 
-/** What a login was answered, past the time in which that may be propagation; the next one would be answered alike. */
-const isRefusal = ({ verdict: { status, reason } }: Proof) => status === 'False' && refusals.has(reason);
-const refusals: ReadonlySet<Reason> = new Set(['TokenRefused', 'LoginForbidden', 'WrongIdentity']);
+/** What a login was answered, and the next one would be answered alike, as far as can be told without waking anybody. */
+async function mayRest(
+  { verdict: { restMs }, at, rejectedRoots }: Proof,
+  standing: Eligible,
+  world: World,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (restMs === undefined || world.now() - at >= restMs * world.settings.timeScale) return false;
+  if (rejectedRoots === undefined) return true;
+  const roots = await rootsOf(standing, world, signal).catch(asFailure);
+  return roots instanceof Failure || roots === rejectedRoots;
+}
+
+const rootsOf = async ({ target }: Eligible, world: World, signal: AbortSignal) =>
+  await world.roots(target.region, target.partition, signal);
 
 const isOfTheSame = (
   last: Proof,
@@ -198,8 +221,8 @@ const placeOf = ({ target, database: { spec } }: Eligible) =>
   JSON.stringify([target.endpoint, target.port, spec.database, spec.connectTo]);
 
 function linkOf(proof: Proof, isAsleep: boolean): Link {
-  const { status, reason, retryAfterMs, failure } = proof.verdict;
-  const message = `${proof.verdict.message}${isAsleep && isRefusal(proof) ? notTriedAgain : ''}`;
+  const { status, reason, retryAfterMs, restMs, failure } = proof.verdict;
+  const message = `${proof.verdict.message}${isAsleep && restMs !== undefined ? notTriedAgain(restMs) : ''}`;
   // Only a person, or IAM in its own time, mends a refusal; a network comes back by itself.
   const kind = reason === 'Unreachable' ? 'unavailable' : 'denied';
   return {
@@ -214,7 +237,8 @@ function linkOf(proof: Proof, isAsleep: boolean): Link {
   };
 }
 
-const notTriedAgain = ` The database is not woken to try again (resync): once that is mended, ask for it with annotation ${annotations.reconcileRequestedAt}.`;
+const notTriedAgain = (restMs: number) =>
+  ` The database is not woken to try again for ${Math.round(restMs / 3_600_000)} h (resync): once that is mended, ask for it with annotation ${annotations.reconcileRequestedAt}.`;
 
 const notAsked: Link = {
   type: 'AccessVerified',

@@ -1,7 +1,7 @@
 // A database that may sleep is not logged in to without a reason; one that may not is, each time.
 import { describe, expect, it } from 'vitest';
 import { aDatabase, aTarget, aUser, roleARN } from '../../test/builders/objects.ts';
-import { aWorld, type TestWorld } from '../../test/builders/world.ts';
+import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
 import { annotations } from '../api/names.ts';
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { reconcileDatabase } from './database.ts';
@@ -11,6 +11,7 @@ import { reconcileUser } from './user.ts';
 const { signal } = new AbortController();
 const key = 'payments/checkout';
 type Resync = IamDatabase['spec']['resync'];
+const hourMs = 3_600_000;
 const onChange: Resync = { policy: 'OnChange', intervalSeconds: 600 };
 
 /** What logs in to the database, of all that the passes did. */
@@ -116,7 +117,7 @@ describe('a database that may sleep', () => {
     'is not woken again and again by a login that was answered %s, until somebody edits, asks or moves it',
     async (reason) => {
       const world = await settled(onChange);
-      world.verdicts = [{ status: 'False', reason, message: 'No.' }];
+      world.verdicts = [{ status: 'False', reason, message: 'No.', restMs: 24 * hourMs }];
       const refuse = async (change: () => void) => {
         change();
         await pass(world);
@@ -137,6 +138,73 @@ describe('a database that may sleep', () => {
       });
     },
   );
+
+  it.each([
+    ['TokenRefused', 'False', 24],
+    ['CertificateRejected', 'False', 1],
+    ['NotProven', 'Unknown', 24],
+  ] as const)(
+    'is woken once more, %s being %s, after %i h: it may have healed',
+    async (reason, status, hours) => {
+      const world = await settled(onChange);
+      world.verdicts = [{ status, reason, message: 'No.', restMs: hours * hourMs }];
+      world.put(edited(world.stored()));
+      await pass(world);
+      world.time += hours * hourMs - 1;
+      await pass(world);
+      expect(logins(world)).toEqual([]);
+      const told = world.stored().status?.conditions?.find(({ type }) => type === 'AccessVerified');
+      expect(told?.message).toContain(`for ${hours} h (resync)`);
+      world.time += 1;
+      world.verdicts = [verified];
+      await pass(world);
+      expect(logins(world)).toEqual(['prove payments_checkout']);
+      expect(world.stored().status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+    },
+  );
+
+  it('is woken at once by other roots than those its certificate was rejected by; not by roots that cannot be had', async () => {
+    const world = await settled(onChange);
+    world.verdicts = [{ status: 'False', reason: 'CertificateRejected', message: 'No.', restMs: hourMs }];
+    world.put(edited(world.stored()));
+    await pass(world);
+    world.broken.roots = new Failure('unavailable', 'BundleUnavailable', 'No answer.');
+    await pass(world);
+    expect(logins(world)).toEqual([]);
+    delete world.broken.roots;
+    await pass(world);
+    expect(logins(world)).toEqual([]);
+    world.roots = async () => await Promise.resolve('renewed roots');
+    world.verdicts = [verified];
+    await pass(world);
+    expect(logins(world)).toEqual(['prove payments_checkout']);
+  });
+
+  it.each([
+    ['CertificateRejected', 'denied', false],
+    ['AdminLoginRefused', 'denied', true],
+    ['MissingCreateRole', 'denied', true],
+    ['DatabaseUnavailable', 'unavailable', true],
+  ] as const)('whose admin fails by %s (%s) is woken at each look: %s', async (reason, kind, isWoken) => {
+    const world = await settled(onChange);
+    world.advice = 'Advice.';
+    world.broken.rehearse = new Failure(kind, reason, 'No.');
+    world.put(edited(world.storedDatabase()));
+    await pass(world);
+    for (let looks = 0; looks < 5; looks += 1) {
+      world.time += 600_000;
+      await pass(world);
+      expect(logins(world).includes('rehearse')).toBe(isWoken);
+    }
+    const told = world.storedDatabase().status?.conditions?.find(({ type }) => type === 'AdminReady');
+    expect(told).toMatchObject({ reason, message: 'No. Advice.' });
+    delete world.broken.rehearse;
+    world.time += 600_000;
+    await pass(world);
+    expect(world.storedDatabase().status?.conditions?.find(({ type }) => type === 'AdminReady')?.status).toBe(
+      'True',
+    );
+  });
 
   it.each(['Unreachable', 'NotTrusted'] as const)(
     'is tried again while %s: that passes, or is no login',

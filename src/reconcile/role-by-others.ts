@@ -1,7 +1,7 @@
 // Roles that somebody else keeps: the script for them in a ConfigMap, while the user lives and when it ends.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { type DesiredConnection, roleScriptKind } from '../resources/connection/plan.ts';
-import type { DesiredRole } from '../resources/role/role.ts';
+import type { PresentRole } from '../resources/role/role.ts';
 import { scriptFor } from '../resources/role/script.ts';
 import { type Ending, roleAfter } from './ending.ts';
 import { converge } from './kernel/converge.ts';
@@ -17,19 +17,26 @@ import type { Event, World } from './world.ts';
 export const isByOthers = (database: IamDatabase | undefined): boolean =>
   database !== undefined && database.spec.role.delivery !== 'Managed';
 
-/** The ConfigMaps that there should be, and those that should not. */
+export interface Scripts {
+  /** The ConfigMaps that there should be, and those that should not. */
+  readonly wishes: readonly DesiredConnection[];
+  /** Of the script that is to be run; undefined where there is none. */
+  readonly sha256?: string;
+}
+
 export function scriptsFor(
   user: IamDatabaseUser,
   database: IamDatabase,
-  role: DesiredRole,
+  role: PresentRole,
   world: World,
-): readonly DesiredConnection[] | Failure {
+): Scripts | Failure {
   if (database.spec.role.delivery !== 'SQL') {
     const left = world.documentsOf(user, roleScriptKind);
-    return left.map((name) => ({ ...identityOf(user, world), name, ensure: 'absent' }));
+    return { wishes: left.map((name) => ({ ...identityOf(user, world), name, ensure: 'absent' })) };
   }
   const made = scriptFor(role);
-  return 'refused' in made ? made.refused : [scriptWish(user, made.script, world)];
+  if ('refused' in made) return made.refused;
+  return { wishes: [scriptWish(user, made.script, world)], sha256: made.sha256 };
 }
 
 const identityOf = ({ metadata }: IamDatabaseUser, { operatorID }: World) =>
@@ -54,10 +61,10 @@ export async function endByOthers(
   database: IamDatabase,
   world: World,
   signal: AbortSignal,
-): Promise<Failure | undefined> {
-  if (database.spec.role.delivery !== 'SQL') return undefined;
+): Promise<{ readonly failure?: Failure; readonly sha256?: string }> {
+  if (database.spec.role.delivery !== 'SQL') return {};
   const namespace = world.namespace(user.metadata.namespace);
-  if (namespace === undefined) return namespaceNotSeen;
+  if (namespace === undefined) return { failure: namespaceNotSeen };
   const { reassignOwnedTo } = database.spec;
   const made = scriptFor({
     ensure: roleAfter[ending],
@@ -66,8 +73,8 @@ export async function endByOthers(
     owner: ownerOf(user, namespace.uid, database, '', world.operatorID),
     ...(reassignOwnedTo === undefined ? {} : { reassignTo: reassignOwnedTo }),
   });
-  if ('refused' in made) return made.refused;
-  const { script } = made;
+  if ('refused' in made) return { failure: made.refused };
+  const { script, sha256 } = made;
   const last = (name: string): DesiredConnection => ({
     ...identityOf(user, world),
     name,
@@ -80,12 +87,33 @@ export async function endByOthers(
       : world.documentsOf(user, roleScriptKind).map(last);
   for (const wish of wishes) {
     const { link } = done('RoleReady', await converge(world.connection, wish, 'Enforce', signal));
-    if (!isSettled({ link, changes: [] })) return link.failure;
+    if (!isSettled({ link, changes: [] })) return link.failure === undefined ? {} : { failure: link.failure };
   }
-  return undefined;
+  return wishes.length === 0 ? {} : { sha256 };
 }
 
 const namespaceNotSeen = new Failure('unavailable', 'Progressing', 'The namespace was not looked at yet.');
+
+/**
+ * What was found while the operator kept the roles itself, and nobody looks at any more: a role that is somebody else's is
+ * entered only where the owner of the database names it. What status said stands, as a restart must let nobody in.
+ */
+export function seenAsStrangers(
+  { metadata, spec, status }: IamDatabaseUser,
+  { database, permission }: Eligible,
+  { disowned }: Pick<World, 'disowned'>,
+): Failure | undefined {
+  const isTold = status?.conditions?.some(
+    ({ type, reason }) => type === 'RoleReady' && reason === 'RoleNotOurs',
+  );
+  if (permission.mayAdopt || (isTold !== true && !disowned.has(metadata.uid))) return undefined;
+  const { name } = database.metadata;
+  return new Failure(
+    'conflict',
+    'RoleNotOurs',
+    `Role "${spec.username}" was somebody else's when the operator last looked, before role.delivery of IamDatabase ${name} became ${database.spec.role.delivery}, so nobody is let in as it. If it is this user's: the owner of IamDatabase ${name} names it in adopt of the rule in allow. Else use another user name.`,
+  );
+}
 
 export const roleNotManaged = (message: string): Link => ({
   type: 'RoleReady',
@@ -96,26 +124,29 @@ export const roleNotManaged = (message: string): Link => ({
 });
 
 /** Who has to do what, for a user that is to be let in. */
-export function toBeRun(user: IamDatabaseUser, { database, target }: Eligible): string {
-  const { metadata, spec } = database;
+export function toBeRun(
+  user: IamDatabaseUser,
+  { database, target }: Eligible,
+  sha256: string | undefined,
+): string {
   const how =
-    spec.role.delivery === 'SQL'
-      ? `whoever administers the database runs role.sql${target.isInBlueGreen === true ? ' after the switch of the blue/green deployment' : ''}, and again after each change: ${getScript(user)}`
-      : 'somebody else creates them.';
-  return `The operator keeps no roles for IamDatabase ${metadata.name}: ${how}`;
+    sha256 === undefined
+      ? 'somebody else creates them.'
+      : `whoever administers the database runs role.sql (sha256 ${sha256})${target.isInBlueGreen === true ? ' after the switch of the blue/green deployment' : ''}, and again after each change: ${getScript(user)}`;
+  return `The operator keeps no roles for IamDatabase ${database.metadata.name}: ${how}`;
 }
 
 /** The same for one that is to be let in no more. */
-export const toBeEnded = (user: IamDatabaseUser, { spec }: IamDatabase): string =>
-  spec.role.delivery === 'SQL'
-    ? `Role "${user.spec.username}" and its sessions end when whoever administers the database runs role.sql: ${getScript(user)}`
-    : `Role "${user.spec.username}" and its sessions are for somebody else to end.`;
+export const toBeEnded = (user: IamDatabaseUser, sha256: string | undefined): string =>
+  sha256 === undefined
+    ? `Role "${user.spec.username}" and its sessions are for somebody else to end.`
+    : `Role "${user.spec.username}" and its sessions end when whoever administers the database runs role.sql (sha256 ${sha256}): ${getScript(user)}`;
 
 const getScript = (user: IamDatabaseUser) =>
   `kubectl get configmap -n ${user.metadata.namespace} ${roleScriptName(user)} -o jsonpath='{.data.role\\.sql}'`;
 
-export const roleLeft = (user: IamDatabaseUser, database: IamDatabase): Event => ({
+export const roleLeft = (user: IamDatabaseUser, sha256: string | undefined): Event => ({
   type: 'Warning',
   reason: 'RoleLeft',
-  message: toBeEnded(user, database),
+  message: toBeEnded(user, sha256),
 });

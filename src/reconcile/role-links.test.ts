@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { aDatabase, aTarget, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
 import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
@@ -14,6 +15,10 @@ const condition = (world: TestWorld, type: string) =>
   `${find(world, type)?.status} ${find(world, type)?.reason}`;
 const map = (world: TestWorld) => world.configMaps.kept.get('payments/checkout-sql');
 const script = (world: TestWorld) => map(world)?.data['role.sql'] ?? '';
+/** As a DBA finds it out of what the ConfigMap holds. */
+const checksum = (world: TestWorld) => `(sha256 ${createHash('sha256').update(script(world)).digest('hex')})`;
+const roleLeft = (world: TestWorld) =>
+  world.events.find(({ event }) => event.reason === 'RoleLeft')?.event.message;
 const arn = dbARN('payments_checkout');
 
 const spec = (delivery: Delivery) => ({ role: { delivery } });
@@ -49,6 +54,20 @@ describe('a role that somebody else keeps', () => {
     expect(world.policies.allowed(roleARN)).toEqual([arn]);
     expect(condition(world, 'AccessVerified')).toBe('True Verified');
     expect(world.calls.filter((call) => call.includes('role'))).toEqual([]);
+  });
+
+  it('is told with the checksum of the SQL, which nobody else can write: of what gives it and of what ends it', async () => {
+    const world = await settled('SQL');
+    const given = checksum(world);
+    expect(find(world, 'RoleReady')?.message).toContain(given);
+    const user = world.stored();
+    world.put({ ...user, spec: { ...user.spec, expirationTime: '2020-01-01T00:00:00Z' } });
+    await pass(world);
+    for (const type of ['Ready', 'RoleReady']) expect(find(world, type)?.message).toContain(checksum(world));
+    expect(checksum(world)).not.toBe(given);
+    world.put(deleted(world.stored()));
+    await pass(world);
+    expect(roleLeft(world)).toContain(checksum(world));
   });
 
   it('is to be run after the switch while a blue/green deployment is under way', async () => {
@@ -165,6 +184,7 @@ describe('a role that somebody else keeps', () => {
     await pass(world);
     expect(world.user('payments/checkout')).toBeUndefined();
     expect(map(world)).toBeUndefined();
+    expect(roleLeft(world)).toContain('somebody else to end');
   });
 
   it('ends with None by whoever keeps it', async () => {
@@ -172,9 +192,7 @@ describe('a role that somebody else keeps', () => {
     world.put(deleted(world.stored()));
     await pass(world);
     expect(world.user('payments/checkout')).toBeUndefined();
-    expect(world.events.find(({ event }) => event.reason === 'RoleLeft')?.event.message).toContain(
-      'somebody else to end',
-    );
+    expect(roleLeft(world)).toContain('somebody else to end');
   });
 
   it('whose time is over is told as SQL, and comes back as it was when that is extended', async () => {
@@ -218,6 +236,109 @@ describe('a change of who keeps the role', () => {
     expect(world.calls.filter((call) => / role /.test(call))).toEqual([]);
     expect(world.roles.has('payments_checkout')).toBe(true);
   });
+
+  describe.each(['SQL', 'None'] as const)(
+    "to %s, once the role was seen to be somebody else's,",
+    (delivery) => {
+      const owned = (adopt: readonly string[]) => {
+        const [rule] = aDatabase().spec.allow;
+        if (rule === undefined) throw new Error('no rule');
+        return aDatabase({
+          metadata: { generation: 3 },
+          spec: { ...spec(delivery), allow: [{ ...rule, adopt: [...adopt] }] },
+        });
+      };
+      async function seen(letInBefore: boolean): Promise<TestWorld> {
+        const world = letInBefore ? await settled('Managed') : aWorld();
+        deliver(world, 'Managed');
+        world.roles.drop('payments_checkout');
+        world.roles.make('payments_checkout');
+        world.put(letInBefore ? world.stored() : aUser());
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+        deliver(world, delivery);
+        await pass(world);
+        return world;
+      }
+      const isShut = (world: TestWorld) => {
+        expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+        expect(condition(world, 'AccessVerified')).toBe('Unknown Waiting');
+        expect(world.policies.allowed(roleARN)).toEqual([]);
+      };
+
+      it.each([[true], [false]])(
+        'lets nobody in as it (served before: %s), also after a restart',
+        async (before) => {
+          const world = await seen(before);
+          isShut(world);
+          expect(find(world, 'RoleReady')?.message).toContain('names it in adopt');
+          world.restart();
+          deliver(world, delivery);
+          await pass(world);
+          isShut(world);
+        },
+      );
+
+      it('takes nothing away by what a status says alone', async () => {
+        const world = await settled(delivery);
+        const { status, ...user } = world.stored();
+        const conditions = status?.conditions?.map((one) =>
+          one.type === 'RoleReady'
+            ? { ...one, status: 'False' as const, reason: 'RoleNotOurs' as const }
+            : one,
+        );
+        world.put({ ...user, status: { ...status, ...(conditions && { conditions }) } });
+        world.restart();
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+        expect(world.policies.allowed(roleARN)).toEqual([arn]);
+      });
+
+      it('lets nobody in by an access that ended and is given back', async () => {
+        const world = await seen(false);
+        const lasting = world.stored();
+        world.put({ ...lasting, spec: { ...lasting.spec, expirationTime: '2020-01-01T00:00:00Z' } });
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+        world.put({ ...world.stored(), spec: lasting.spec });
+        await pass(world);
+        isShut(world);
+      });
+
+      it('says so in plan mode', async () => {
+        const world = await seen(false);
+        const user = world.stored();
+        world.put({ ...user, spec: { ...user.spec, mode: 'Plan' } });
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+      });
+
+      it('lets the user in where the owner of the database says that it is theirs, for good', async () => {
+        const world = await seen(false);
+        world.put(owned(['payments_other']));
+        await pass(world);
+        isShut(world);
+        for (const adopt of [['payments_checkout'], []]) {
+          world.put(owned(adopt));
+          await pass(world);
+          expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+          expect(world.policies.allowed(roleARN)).toEqual([arn]);
+        }
+      });
+
+      it('lets the user in again by Managed, once that role is gone', async () => {
+        const world = await seen(false);
+        world.roles.drop('payments_checkout');
+        deliver(world, 'Managed');
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('True AsDeclared');
+        deliver(world, delivery);
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+        expect(world.policies.allowed(roleARN)).toEqual([arn]);
+      });
+    },
+  );
 
   it('is told in plan mode: the script would go', async () => {
     const world = await settled('SQL');

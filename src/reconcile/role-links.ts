@@ -1,14 +1,14 @@
 // The database role of a user as a link of the chain, whoever keeps it.
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { DesiredConnection } from '../resources/connection/plan.ts';
-import type { DesiredRole } from '../resources/role/role.ts';
+import type { PresentRole } from '../resources/role/role.ts';
 import { heldByBlueGreen } from './blue-green.ts';
 import { converge } from './kernel/converge.ts';
 import { Failure } from './kernel/failure.ts';
 import { type Preview, preview } from './kernel/preview.ts';
 import { type Done, done, isSettled } from './links.ts';
 import { ownerOf } from './owner.ts';
-import { isByOthers, roleNotManaged, scriptsFor, toBeRun } from './role-by-others.ts';
+import { isByOthers, roleNotManaged, scriptsFor, seenAsStrangers, toBeRun } from './role-by-others.ts';
 import type { Eligible } from './standing.ts';
 import { seenAs } from './rest.ts';
 import { failed, good, waiting } from './status.ts';
@@ -24,20 +24,27 @@ export async function convergeRole(
   const { database } = standing;
   const kept = isByOthers(database) ? undefined : await convergeManaged(user, standing, world, signal);
   if (kept !== undefined && !isSettled(kept)) return kept;
-  const wishes = scriptsFor(user, database, desiredRole(user, standing, world), world);
-  if (wishes instanceof Failure) return { link: failed('RoleReady', wishes), changes: [] };
+  const scripts = scriptsFor(user, database, desiredRole(user, standing, world), world);
+  if (scripts instanceof Failure) return { link: failed('RoleReady', scripts), changes: [] };
   const put = async (wish: DesiredConnection) =>
     done('RoleReady', await converge(world.connection, wish, 'Enforce', signal));
-  const all = await Promise.all(wishes.map(put));
+  const all = await Promise.all(scripts.wishes.map(put));
   const failure = all.find((one) => !isSettled(one));
   if (failure !== undefined) return failure;
   const changes = [...(kept?.changes ?? []), ...all.flatMap((one) => one.changes)];
   if (kept !== undefined) return { link: kept.link, changes };
+  const { uid } = user.metadata;
+  world.seen.delete(uid);
+  const stranger = seenAsStrangers(user, standing, world);
+  if (stranger !== undefined) {
+    // What this process saw itself goes from the policies as well; by what a status says nothing is taken away.
+    world.vetted.delete(uid);
+    return { link: failed('RoleReady', stranger), changes };
+  }
   // Whose role it is, they judge who keep it: nobody else looks.
-  world.vetted.add(user.metadata.uid);
-  world.disowned.delete(user.metadata.uid);
-  world.seen.delete(user.metadata.uid);
-  return { link: roleNotManaged(toBeRun(user, standing)), changes };
+  world.vetted.add(uid);
+  world.disowned.delete(uid);
+  return { link: roleNotManaged(toBeRun(user, standing, scripts.sha256)), changes };
 }
 
 const leftAlone =
@@ -94,17 +101,18 @@ export async function previewRole(
 ): Promise<Preview> {
   const role = desiredRole(user, standing, world);
   const kept = isByOthers(standing.database) ? [] : [await previewManaged(standing, role, world, signal)];
-  const wishes = scriptsFor(user, standing.database, role, world);
-  if (wishes instanceof Failure) return { lines: [], failure: wishes };
-  const scripts = await Promise.all(wishes.map((wish) => preview(world.connection, wish, signal)));
-  const all = [...kept, ...scripts];
-  const failure = all.find((one) => one.failure !== undefined)?.failure;
+  const scripts = scriptsFor(user, standing.database, role, world);
+  if (scripts instanceof Failure) return { lines: [], failure: scripts };
+  const maps = await Promise.all(scripts.wishes.map((wish) => preview(world.connection, wish, signal)));
+  const all = [...kept, ...maps];
+  const stranger = isByOthers(standing.database) ? seenAsStrangers(user, standing, world) : undefined;
+  const failure = all.find((one) => one.failure !== undefined)?.failure ?? stranger;
   return { lines: all.flatMap(({ lines }) => lines), ...(failure === undefined ? {} : { failure }) };
 }
 
 async function previewManaged(
   { database }: Eligible,
-  role: DesiredRole,
+  role: PresentRole,
   world: World,
   signal: AbortSignal,
 ): Promise<Preview> {
@@ -116,7 +124,7 @@ async function previewManaged(
 
 const notOpen = new Failure('unavailable', 'Progressing', 'The database was not looked at yet.');
 
-function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): DesiredRole {
+function desiredRole(user: IamDatabaseUser, standing: Eligible, world: World): PresentRole {
   const { spec } = user;
   return {
     ensure: 'present',

@@ -184,6 +184,8 @@ export interface Proof {
   readonly at: number;
   /** From when on the interval to the next one counts: later than `at` for a proof carried over a restart. */
   readonly countsFrom: number;
+  /** The roots by which the server's certificate was rejected: others may take it. */
+  readonly rejectedRoots?: string;
   /** When its policy or role last changed by our hand. */
   readonly changedAt: number | undefined;
 }

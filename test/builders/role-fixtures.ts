@@ -24,10 +24,10 @@ export const present: PresentRole = {
   settings: {},
   reservedUsernames: ['other_admin'],
 };
-export const absent: DesiredRole = { ensure: 'absent', username: 'checkout', owner };
-export const disabled: DesiredRole = { ensure: 'disabled', username: 'checkout', owner };
+export const absent = { ensure: 'absent', username: 'checkout', owner } as const satisfies DesiredRole;
+export const disabled = { ensure: 'disabled', username: 'checkout', owner } as const satisfies DesiredRole;
 export const empty: DesiredRole = { ensure: 'empty', username: 'checkout', owner };
-export const released: DesiredRole = { ensure: 'released', username: 'checkout', owner };
+export const released = { ensure: 'released', username: 'checkout', owner } as const satisfies DesiredRole;
 
 export const us: Granted = new Set(['us']);
 export const person: Granted = new Set(['person']);

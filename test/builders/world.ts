@@ -325,6 +325,7 @@ export function aWorld(
     forget: ({ metadata }) => {
       ended.delete(metadata.uid);
       vetted.delete(metadata.uid);
+      disowned.delete(metadata.uid);
       proofs.delete(metadata.uid);
       declared.delete(metadata.uid);
       lastSeen.delete(metadata.uid);
@@ -388,7 +389,17 @@ export function aWorld(
       return found;
     },
     restart: () => {
-      for (const memory of [marks, vetted, proofs, declared, lastSeen, losses, waitsSince, failures])
+      for (const memory of [
+        marks,
+        vetted,
+        disowned,
+        proofs,
+        declared,
+        lastSeen,
+        losses,
+        waitsSince,
+        failures,
+      ])
         memory.clear();
     },
   };

@@ -1,6 +1,12 @@
 // The admin's password is rotated: wherever the new one is first, users stay Ready and no restart is needed.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operatorNamespace } from '../stage/cluster.ts';
+import {
+  type AdminPassword,
+  adminPassword,
+  expectUndisturbed,
+  onlyWhenAsked,
+} from '../stage/admin-password.ts';
 import { readyHistory } from '../stage/ready-history.ts';
 import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
@@ -8,14 +14,9 @@ import { until } from '../stage/wait.ts';
 
 let stage: Stage;
 let scene: Scene;
-const sql = async (text: string) => await stage.database.postgres.sql(text);
+let admin: AdminPassword;
 const bystander = userManifest('bystander');
-/** Looks only when asked to, so that sessions are closed in between. */
-const spec = {
-  resync: { policy: 'Periodic', intervalSeconds: 86_400 },
-  probe: { policy: 'OnChange', intervalSeconds: 3_600 },
-} as const;
-const database = () => stage.iamDatabase({ spec });
+const database = () => stage.iamDatabase({ spec: onlyWhenAsked });
 
 beforeAll(async () => {
   stage = await startStage({
@@ -25,6 +26,7 @@ beforeAll(async () => {
     settings: { ...quickSettings, 'time-scale': '0.1' },
   });
   scene = sceneOf(stage);
+  admin = adminPassword(stage, scene);
   await stage.operator.start();
   await scene.apply(database());
   await scene.apply(bystander);
@@ -41,30 +43,13 @@ const inSecret = async (password: string) =>
     metadata: { name: 'orders-admin', namespace: operatorNamespace },
     data: { username: base64(stage.admin.username), password: base64(password) },
   });
-const inPostgres = async (password: string) =>
-  await sql(`ALTER ROLE ${stage.admin.username} PASSWORD '${password}'`);
-/** The next look has to log in, with what holds by now. */
-const untilLoggedOut = async () => {
-  await until('the admin to have no session', async () => {
-    const rows = await sql(`SELECT FROM pg_stat_activity WHERE usename = '${stage.admin.username}'`);
-    return rows.length === 0;
-  });
-};
-/** Somebody new needs statements of the admin, as whoever it logged in. */
-const expectServed = async (name: string) => {
-  const user = userManifest(name);
-  await scene.apply(user);
-  await scene.untilCondition(user, 'AccessVerified', 'True', 'Verified');
-  await scene.untilReady(user);
-  expect(await scene.login(`payments_${name}`)).toBe(`payments_${name}`);
-};
 const isRefusalLogged = () => stage.operator.output().includes('AdminChanging');
 
 describe('a password that is rotated', () => {
   it('in PostgreSQL first: what is Ready stays so while the Secret has the old one, and the new one is taken up', async () => {
     const history = await readyHistory(stage.bed.kube);
-    await inPostgres('second-password');
-    await untilLoggedOut();
+    await admin.inPostgres('second-password');
+    await admin.untilLoggedOut();
     await scene.askForLook(bystander);
     await scene.askForLook(database());
     await until('the refusal to be told', isRefusalLogged);
@@ -73,34 +58,26 @@ describe('a password that is rotated', () => {
     await scene.apply(second);
     await scene.untilCondition(second, 'RoleReady', 'Unknown', 'AdminChanging');
     await inSecret('second-password');
-    await expectServed('second');
+    await admin.expectServed('second');
     await scene.untilCondition(second, 'RoleReady', 'True', 'AsDeclared');
-    const seen = await history();
-    expect(seen.filter((line) => line.includes(': False'))).toEqual([]);
-    expect(
-      seen.filter((line) => /^(orders|bystander): /.test(line) && !line.endsWith(': True Ready')),
-    ).toEqual([]);
+    expectUndisturbed(await history());
     expect(await scene.loginByPassword(stage.admin.username, 'second-password')).toBe(stage.admin.username);
   });
 
   it('in the Secret first: the one that worked is used until PostgreSQL has the new one', async () => {
     const history = await readyHistory(stage.bed.kube);
     await inSecret('third-password');
-    await untilLoggedOut();
-    await expectServed('third');
-    await inPostgres('third-password');
-    await untilLoggedOut();
-    await expectServed('fourth');
-    const seen = await history();
-    expect(seen.filter((line) => line.includes(': False'))).toEqual([]);
-    expect(
-      seen.filter((line) => /^(orders|bystander): /.test(line) && !line.endsWith(': True Ready')),
-    ).toEqual([]);
+    await admin.untilLoggedOut();
+    await admin.expectServed('third');
+    await admin.inPostgres('third-password');
+    await admin.untilLoggedOut();
+    await admin.expectServed('fourth');
+    expectUndisturbed(await history());
   });
 
   it('in PostgreSQL and never in the Secret: it is told as AdminLoginRefused in the end, and mended by the Secret', async () => {
-    await inPostgres('fifth-password');
-    await untilLoggedOut();
+    await admin.inPostgres('fifth-password');
+    await admin.untilLoggedOut();
     await scene.askForLook(bystander);
     await scene.untilCondition(bystander, 'Ready', 'False', 'AdminLoginRefused', 60_000);
     await inSecret('fifth-password');

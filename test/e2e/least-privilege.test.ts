@@ -15,7 +15,7 @@ import { databaseElsewhere } from '../stage/elsewhere.ts';
 import { createPublicRoot, type StagedProxy, startProxy } from '../stage/proxy.ts';
 import { createIrsaRole } from '../stage/irsa.ts';
 import { asGranted, compareAws, compareKubernetes, statementsOf } from '../stage/rights.ts';
-import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
+import { quickSettings, type Scene, sceneOf, serviceAccount, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
 
@@ -124,15 +124,7 @@ describe('what the operator may do', () => {
 
     // Behind a proxy, whose role is read. A user: made, proven by sts:AssumeRole, one by a token of its ServiceAccount.
     await scene.apply(orders());
-    await scene.apply({
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: {
-        name: 'shop',
-        namespace: 'payments',
-        annotations: { 'eks.amazonaws.com/role-arn': createIrsaRole(stage, 'payments', 'shop') },
-      },
-    });
+    await scene.apply(serviceAccount('shop', createIrsaRole(stage, 'payments', 'shop')));
     await scene.apply(user);
     await scene.apply(byToken);
     await scene.untilReady(user);

@@ -1,5 +1,11 @@
 // An admin whose password RDS keeps in Secrets Manager: every state of that secret, and its rotation under running users.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type AdminPassword,
+  adminPassword,
+  expectUndisturbed,
+  onlyWhenAsked,
+} from '../stage/admin-password.ts';
 import { readyHistory } from '../stage/ready-history.ts';
 import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
@@ -7,21 +13,17 @@ import { until } from '../stage/wait.ts';
 
 let stage: Stage;
 let scene: Scene;
+let admin: AdminPassword;
 let arn: string;
-const sql = async (text: string) => await stage.database.postgres.sql(text);
 const bystander = userManifest('bystander');
-/** Looks only when asked to, so that sessions are closed in between. */
-const spec = {
-  resync: { policy: 'Periodic', intervalSeconds: 86_400 },
-  probe: { policy: 'OnChange', intervalSeconds: 3_600 },
-} as const;
-const database = () => stage.iamDatabase({ spec });
+const database = () => stage.iamDatabase({ spec: onlyWhenAsked });
 
 beforeAll(async () => {
   // Slow enough that what passes within minutes does not pass before the test has looked.
   const settings = { ...quickSettings, 'time-scale': '0.1' };
   stage = await startStage({ postgres: 14, admin: 'ManagedSecret', settings });
   scene = sceneOf(stage);
+  admin = adminPassword(stage, scene);
   arn = stage.aws.rds.modifyCluster('orders-prod', {}).masterUserSecretArn ?? '';
   await stage.operator.start();
 });
@@ -32,22 +34,6 @@ const inRds = (masterUserSecretStatus: Status) =>
   stage.aws.rds.modifyCluster('orders-prod', { masterUserSecretStatus });
 const inSecret = (password: string, username = stage.admin.username) =>
   stage.aws.secrets.modifySecret(arn, { text: JSON.stringify({ username, password }), broken: undefined });
-const inPostgres = async (password: string) =>
-  await sql(`ALTER ROLE ${stage.admin.username} PASSWORD '${password}'`);
-/** The next look has to log in, with what holds by now. */
-const untilLoggedOut = async () => {
-  await until('the admin to have no session', async () => {
-    const rows = await sql(`SELECT FROM pg_stat_activity WHERE usename = '${stage.admin.username}'`);
-    return rows.length === 0;
-  });
-};
-const expectServed = async (name: string) => {
-  const user = userManifest(name);
-  await scene.apply(user);
-  await scene.untilCondition(user, 'AccessVerified', 'True', 'Verified');
-  await scene.untilReady(user);
-  expect(await scene.login(`payments_${name}`)).toBe(`payments_${name}`);
-};
 /** What RDS says of a cluster is listed, and kept for a moment. */
 const untilSaid = async (status: 'True' | 'False', message: RegExp) => {
   await until(`AdminReady ${status} ${message.source}`, async () => {
@@ -85,18 +71,14 @@ describe('the secret that RDS keeps', () => {
   it('while it is rotated, PostgreSQL first as RDS does it: what is Ready stays so, and the new one is taken up', async () => {
     const history = await readyHistory(stage.bed.kube);
     inRds('rotating');
-    await inPostgres('rotated-by-rds-1');
-    await untilLoggedOut();
+    await admin.inPostgres('rotated-by-rds-1');
+    await admin.untilLoggedOut();
     await scene.askForLook(bystander);
     await until('the refusal to be told', () => stage.operator.output().includes('AdminChanging'));
     inSecret('rotated-by-rds-1');
     inRds('active');
-    await expectServed('second');
-    const seen = await history();
-    expect(seen.filter((line) => line.includes(': False'))).toEqual([]);
-    expect(
-      seen.filter((line) => /^(orders|bystander): /.test(line) && !line.endsWith(': True Ready')),
-    ).toEqual([]);
+    await admin.expectServed('second');
+    expectUndisturbed(await history());
   });
 
   it('while Secrets Manager does not answer: the password that worked is used', async () => {
@@ -106,8 +88,8 @@ describe('the secret that RDS keeps', () => {
       error: 'ServiceUnavailable',
       times: 1_000,
     });
-    await untilLoggedOut();
-    await expectServed('third');
+    await admin.untilLoggedOut();
+    await admin.expectServed('third');
     clear();
     expect((await history()).filter((line) => line.includes(': False'))).toEqual([]);
   });
@@ -125,7 +107,7 @@ describe('the secret that RDS keeps', () => {
   it('impaired, and not to be decrypted: AdminReady says both, and what is mended is taken up', async () => {
     inRds('impaired');
     stage.aws.secrets.modifySecret(arn, { broken: 'undecryptable' });
-    await untilLoggedOut();
+    await admin.untilLoggedOut();
     await untilSaid('False', /cannot be decrypted.*is impaired/);
     expect((await scene.condition(database(), 'AdminReady'))?.reason).toBe('ManagedSecretUnavailable');
     await scene.lookAgain(bystander);
@@ -140,7 +122,7 @@ describe('the secret that RDS keeps', () => {
 
   it('of another user than the admin: it is refused, and its password is tried nowhere', async () => {
     inSecret('rotated-by-rds-1', 'somebody_else');
-    await untilLoggedOut();
+    await admin.untilLoggedOut();
     await untilSaid('False', /is that of another user than spec\.admin\.username/);
     inSecret('rotated-by-rds-1');
     await untilSaid('True', /without losing its login\.$/);
@@ -148,7 +130,7 @@ describe('the secret that RDS keeps', () => {
 
   it('kept no more: AdminReady says how RDS is told to keep it', async () => {
     stage.aws.rds.modifyCluster('orders-prod', { masterUserSecretArn: undefined });
-    await untilLoggedOut();
+    await admin.untilLoggedOut();
     await untilSaid(
       'False',
       /modify-db-cluster --db-cluster-identifier orders-prod .*--manage-master-user-password/,

@@ -1,7 +1,7 @@
 // ServiceAccounts whose role comes from an EKS Pod Identity association: found, followed, and its trust policy explained.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkloadRole, operatorRoleARN } from '../stage/account.ts';
-import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
+import { quickSettings, type Scene, sceneOf, serviceAccount, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
 
@@ -12,15 +12,7 @@ let association: string;
 const user = userManifest('shop', { principals: [{ serviceAccount: { name: 'shop' } }] });
 const orders = () => stage.iamDatabase({ spec: { resync: { policy: 'Periodic', intervalSeconds: 30 } } });
 
-const account = (roleARN?: string) => ({
-  apiVersion: 'v1',
-  kind: 'ServiceAccount',
-  metadata: {
-    name: 'shop',
-    namespace: 'payments',
-    ...(roleARN === undefined ? {} : { annotations: { 'eks.amazonaws.com/role-arn': roleARN } }),
-  },
-});
+const account = (roleARN?: string) => serviceAccount('shop', roleARN);
 const allowed = (roleName: string) =>
   scene.allowedARNs(roleName).filter((arn) => arn.endsWith('/payments_shop'));
 const principals = async () => (await scene.read(user))?.status?.principals;

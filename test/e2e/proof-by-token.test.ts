@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAudit } from '../bed/audit.ts';
 import { registerIssuer } from '../stage/irsa.ts';
-import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
+import { quickSettings, type Scene, sceneOf, serviceAccount, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 
 let stage: Stage;
@@ -39,11 +39,7 @@ function createIrsaRole(name: string, trust: Trust = {}): string {
   }).arn;
 }
 
-const account = (roleARN: string, namespace = 'payments') => ({
-  apiVersion: 'v1',
-  kind: 'ServiceAccount',
-  metadata: { name: 'shop', namespace, annotations: { 'eks.amazonaws.com/role-arn': roleARN } },
-});
+const account = (roleARN: string, namespace?: string) => serviceAccount('shop', roleARN, namespace);
 
 beforeAll(async () => {
   stage = await startStage({

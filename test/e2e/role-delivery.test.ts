@@ -88,7 +88,7 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('roles that a DBA keeps on Postgr
   it('end by the SQL that is left when the object is gone', async () => {
     await scene.delete(user);
     await scene.untilGone(user);
-    await scene.untilEvent(user, 'RoleLeft', /role\.sql/);
+    await scene.untilEvent(user, 'RoleLeft', /role\.sql \(sha256 [0-9a-f]{64}\)/);
     await expect(scene.login('payments_shop')).rejects.toThrow(/authentication failed/);
     expect(await role()).toMatchObject({ rolcanlogin: true });
     await run();

@@ -1,7 +1,7 @@
 // ServiceAccounts as principals: their role by annotation, followed when it changes, kept when it cannot be told.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkloadRole } from '../stage/account.ts';
-import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
+import { quickSettings, type Scene, sceneOf, serviceAccount, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
 
@@ -12,16 +12,7 @@ let second: string;
 let foreign: string;
 const user = userManifest('shop', { principals: [{ serviceAccount: { name: 'shop' } }] });
 
-/** As Helm or Git applies it; no annotation leaves the ServiceAccount bare. */
-const account = (roleARN?: string) => ({
-  apiVersion: 'v1',
-  kind: 'ServiceAccount',
-  metadata: {
-    name: 'shop',
-    namespace: 'payments',
-    ...(roleARN === undefined ? {} : { annotations: { 'eks.amazonaws.com/role-arn': roleARN } }),
-  },
-});
+const account = (roleARN?: string) => serviceAccount('shop', roleARN);
 const allowed = (roleName: string) =>
   scene.allowedARNs(roleName).filter((arn) => arn.endsWith('/payments_shop'));
 

@@ -537,6 +537,20 @@ describe('an IamDatabase', () => {
     expect(await objectionToChange(databases, 'rotated', { admin: { rotatedFrom: 'older' } })).toBe('');
   });
 
+  it('keeps its admin where nobody uses it, too: no other can take its place that way', async () => {
+    await create(databases, 'administered', databaseSpec());
+    for (const delivery of ['SQL', 'None', 'Managed']) {
+      const change = (admin?: null) => ({ role: { delivery }, ...(admin === null ? { admin } : {}) });
+      expect(await objectionToChange(databases, 'administered', change(null))).toContain(
+        'admin stays once it is there',
+      );
+      expect(await objectionToChange(databases, 'administered', change())).toBe('');
+    }
+    await create(databases, 'unadministered', databaseSpec({ admin: undefined, role: { delivery: 'SQL' } }));
+    const change = { admin: { username: 'iamdb_admin' }, role: { delivery: 'Managed' } };
+    expect(await objectionToChange(databases, 'unadministered', change)).toBe('');
+  });
+
   it('may get proxies, others, and none', async () => {
     await create(databases, 'proxied', databaseSpec());
     for (const proxies of [[{ name: 'orders-proxy' }], [{ name: 'a-1' }, { name: 'b' }], [], null]) {

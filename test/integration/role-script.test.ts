@@ -3,14 +3,14 @@ import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseMark } from '../../src/resources/role/mark.ts';
 import { scriptFor } from '../../src/resources/role/script.ts';
-import type { DesiredRole } from '../../src/resources/role/role.ts';
+import type { ScriptedRole } from '../../src/resources/role/role.ts';
 import type { PostgresServer } from '../../src/systems/postgres/server.ts';
 import { createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';
 import { type RoleBed, startRoleBed } from './role-bed.ts';
 import { bring, done, ended, gone, inherited, owner, reason, wish } from './role-wish.ts';
 
-const scriptOf = (desired: DesiredRole): string => {
+const scriptOf = (desired: ScriptedRole): string => {
   const made = scriptFor(desired);
   if ('refused' in made) throw made.refused;
   return made.script;
@@ -21,7 +21,7 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('the script of a role on PostgreS
   let dba: Client;
   let operator: PostgresServer;
   const sql = async (text: string) => await bed.postgres.sql(text);
-  const run = async (desired: DesiredRole, by = dba) => {
+  const run = async (desired: ScriptedRole, by = dba) => {
     try {
       await by.query(scriptOf(desired));
     } finally {
@@ -181,6 +181,24 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('the script of a role on PostgreS
       'only its owner may grant CONNECT on database "s_closed"',
     );
     expect(await bed.look('s_connect')).toBeUndefined();
+  });
+
+  it('holds nobody up: it gives up waiting for a lock, changes nothing, and leaves the session as it was', async () => {
+    await run(wish('s_wait', { connectionLimit: 2 }));
+    const before = await all('s_wait');
+    const busy = await bed.person();
+    await busy.query('BEGIN; ALTER ROLE s_wait CONNECTION LIMIT 9');
+    try {
+      await expect(run(wish('s_wait', { connectionLimit: 4 }))).rejects.toMatchObject({ code: '55P03' });
+      await expect(run(gone('s_wait'))).rejects.toMatchObject({ code: '55P03' });
+    } finally {
+      await busy.query('ROLLBACK');
+    }
+    expect(await all('s_wait')).toEqual(before);
+    const { rows } = await dba.query<{ readonly lock_timeout: string }>('SHOW lock_timeout');
+    expect(rows).toEqual([{ lock_timeout: '0' }]);
+    await run(wish('s_wait', { connectionLimit: 4 }));
+    expect(await all('s_wait')).toMatchObject({ limit: 4 });
   });
 
   it('ends it: sessions ended, role dropped; again it finds nothing to do', async () => {

@@ -2,11 +2,13 @@
 import { converge, type Outcome } from '../../src/reconcile/kernel/converge.ts';
 import { roleResource } from '../../src/resources/role/resource.ts';
 import type {
+  AbsentRole,
   DesiredRole,
   ObservedRole,
   PresentRole,
   RoleChange,
   RoleOwner,
+  ScriptedRole,
 } from '../../src/resources/role/role.ts';
 import type { RoleServer, Session } from '../../src/resources/role/server.ts';
 
@@ -60,22 +62,22 @@ export const wish = (username: string, changes: Wish = {}): PresentRole => ({
   ...changes,
   owner: { ...owner, ...changes.owner },
 });
-export const gone = (username: string, changes: Partial<RoleOwner> = {}): DesiredRole => ({
+export const gone = (username: string, changes: Partial<RoleOwner> = {}): ScriptedRole => ({
   ensure: 'absent',
   username,
   owner: { ...owner, ...changes },
 });
 /** Dropped, after what it owns was handed over. */
-export const inherited = (username: string, reassignTo: string): DesiredRole => ({
+export const inherited = (username: string, reassignTo: string): ScriptedRole => ({
   ensure: 'absent',
   username,
   owner,
   reassignTo,
 });
-export const ended = (
+export const ended = <E extends AbsentRole['ensure']>(
   username: string,
-  ensure: 'absent' | 'disabled' | 'released' | 'empty',
-): DesiredRole => ({
+  ensure: E,
+): AbsentRole & { readonly ensure: E } => ({
   ensure,
   username,
   owner,

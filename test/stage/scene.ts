@@ -49,6 +49,17 @@ export function userManifest(
   };
 }
 
+/** As Helm or Git applies it; without a role it has no annotation. */
+export const serviceAccount = (name: string, roleARN?: string, namespace = 'payments') => ({
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  metadata: {
+    name,
+    namespace,
+    ...(roleARN === undefined ? {} : { annotations: { 'eks.amazonaws.com/role-arn': roleARN } }),
+  },
+});
+
 interface Named {
   readonly apiVersion: string;
   readonly kind: string;

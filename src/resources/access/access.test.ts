@@ -29,6 +29,18 @@ const wish: AccessWish = {
 };
 const both = { principals: [...wish.principals, { roleARN: refunds, resourceARNs: [userARN] }] };
 
+const byToken = {
+  roleARN: refunds,
+  resourceARNs: [userARN],
+  serviceAccount: { namespace: 'payments', name: 'refunds' },
+};
+const podsOfRefunds = {
+  namespace: 'payments',
+  serviceAccount: 'refunds',
+  roleARN: refunds,
+  hasSessionTags: true,
+};
+
 interface Play {
   /** Roles that may be assumed; all by default. */
   readonly open?: readonly string[];
@@ -238,6 +250,29 @@ describe('a proof as the workload', () => {
       reason: 'NotProven',
       message: expect.stringContaining(checkout) as unknown,
     });
+  });
+
+  it.each<[string, AccessWish['principals'], Play, boolean]>([
+    ['another cannot be assumed', both.principals, { open: [checkout] }, true],
+    ['none can be assumed', both.principals, { open: [] }, false],
+    [
+      'the token of another is not taken',
+      [...wish.principals, byToken],
+      { webIdentityFails: new Failure('denied', 'AccessDenied', 'refused'), trust: '{}' },
+      true,
+    ],
+    [
+      'the pods of another get no role',
+      [...wish.principals, { ...byToken, pods: { ...podsOfRefunds } }],
+      { trust: '{}' },
+      true,
+    ],
+  ])('tells whether a database was woken for it, where %s', async (_, principals, play, isWoken) => {
+    const ports = world(play);
+    const { status, restMs } = await verifyAccess({ ...wish, principals }, ports, signal);
+    expect(status).not.toBe('True');
+    expect(ports.logins.length > 0).toBe(isWoken);
+    expect(restMs !== undefined).toBe(isWoken);
   });
 
   it('is not claimed where there is no principal', async () => {

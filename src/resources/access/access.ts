@@ -4,6 +4,7 @@ import { asFailure, type Failure } from '../../reconcile/kernel/failure.ts';
 import {
   type AccessVerdict,
   type AccessWish,
+  afterLogins,
   judgeLogin,
   judgeRefusedLogin,
   loginFacts,
@@ -121,7 +122,7 @@ async function proveAsWorkload(
   const closed: string[] = [];
   for (const { roleARN, resourceARNs, serviceAccount, pods } of wish.principals) {
     const refusal = pods && (await judgePods(pods, ports, signal));
-    if (refusal !== undefined) return { verdict: refusal, assumed: true };
+    if (refusal !== undefined) return { verdict: afterLogins(refusal, seen.length), assumed: true };
     const session = {
       roleARN,
       region: wish.region,
@@ -133,7 +134,7 @@ async function proveAsWorkload(
       serviceAccount === undefined
         ? await attempt(ports.assumeRole(session, signal))
         : await assumeAs(serviceAccount, session, ports, signal);
-    if ('status' in credentials) return { verdict: credentials, assumed: true };
+    if ('status' in credentials) return { verdict: afterLogins(credentials, seen.length), assumed: true };
     if ('failure' in credentials) {
       // A role that cannot be assumed does not hide one that can be and is refused.
       if (credentials.failure.kind !== 'denied') {
@@ -155,7 +156,7 @@ async function proveAsWorkload(
   if (closed.length === 0) return { verdict: proven(seen), assumed: true };
   const caller = await attempt(ports.callerARN(wish.region, signal));
   return {
-    verdict: notAssumable(closed, 'value' in caller ? caller.value : undefined),
+    verdict: afterLogins(notAssumable(closed, 'value' in caller ? caller.value : undefined), seen.length),
     assumed: false,
   };
 }

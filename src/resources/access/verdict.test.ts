@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import {
+  afterLogins,
   type AccessWish,
   assumeStatement,
   judgeLogin,
@@ -100,6 +101,23 @@ describe('the verdict on a user', () => {
   });
 });
 
+/** Until a database that may sleep is woken to hear it again. */
+const hour = 3_600_000;
+const day = 24 * hour;
+
+describe('a principal that nobody could log in as', () => {
+  it.each([
+    ['NotTrusted', 1, day],
+    ['NotProven', 2, day],
+    ['NotTrusted', 0, undefined],
+    ['NotProven', 0, undefined],
+    ['Throttled', 1, undefined],
+  ] as const)('(%s) after %i logins wakes no database for %s ms', (reason, logins, restMs) => {
+    const verdict = { status: 'Unknown', reason, message: 'No.' } as const;
+    expect(afterLogins(verdict, logins).restMs).toBe(restMs);
+  });
+});
+
 describe('a login', () => {
   it('is proof only where both names are the user', () => {
     expect(judgeLogin(wish, 'me', { currentUser: 'checkout', sessionUser: 'checkout' })).toEqual({
@@ -115,6 +133,7 @@ describe('a login', () => {
         message:
           'The login as checkout was answered with another user name. Look for a role setting (ALTER ROLE "checkout" RESET role) and for a proxy that maps users.',
         retryAfterMs: 30_000,
+        restMs: day,
       });
     }
   });
@@ -129,6 +148,7 @@ describe('a login', () => {
       'TokenRefused',
       'The database asked for a password instead of judging the token: IAM authentication is off on the server (TargetResolved), or the role checkout is missing or not a member of rds_iam (RoleReady).',
       15_000,
+      day,
     ],
     [
       'the token was refused long after the change',
@@ -139,6 +159,7 @@ describe('a login', () => {
       'TokenRefused',
       `The database knows checkout as an IAM user and refused the token of ${roleARN}. Look at PolicyReady first (the ARN must name this server's resource id, region, account and user), then at permission boundaries, explicit denies and SCPs of the role.`,
       15_000,
+      day,
     ],
     [
       'the token was refused, and nothing is known of a change',
@@ -149,6 +170,7 @@ describe('a login', () => {
       'TokenRefused',
       `The database knows checkout as an IAM user and refused the token of ${roleARN}. Look at PolicyReady first (the ARN must name this server's resource id, region, account and user), then at permission boundaries, explicit denies and SCPs of the role.`,
       15_000,
+      day,
     ],
     [
       'the token was refused right after the change',
@@ -159,6 +181,7 @@ describe('a login', () => {
       'Propagating',
       'The database does not honour the changed policy yet; that takes seconds, sometimes minutes.',
       10_000,
+      undefined,
     ],
     [
       "the operator's own token was refused",
@@ -169,6 +192,7 @@ describe('a login', () => {
       'NotProven',
       `The database refused the operator's own token, which says nothing about the workload. The operator needs rds-db:connect on ${userARN}.`,
       60_000,
+      day,
     ],
     [
       "the operator's own token was refused, and there is no principal",
@@ -179,6 +203,7 @@ describe('a login', () => {
       'NotProven',
       "The database refused the operator's own token, which says nothing about the workload. The operator needs rds-db:connect on the user.",
       60_000,
+      day,
     ],
     [
       'the certificate was wrong',
@@ -189,6 +214,7 @@ describe('a login', () => {
       'CertificateRejected',
       'about CertificateRejected',
       30_000,
+      hour,
     ],
     [
       'the user was not let in',
@@ -199,6 +225,18 @@ describe('a login', () => {
       'LoginForbidden',
       'about LoginForbidden',
       30_000,
+      day,
+    ],
+    [
+      'the user, or the server, has no connection to spare just now',
+      wish,
+      'me',
+      failed('LoginForbidden', '53300'),
+      'False',
+      'LoginForbidden',
+      'about LoginForbidden',
+      30_000,
+      undefined,
     ],
     [
       'nobody answered',
@@ -209,6 +247,7 @@ describe('a login', () => {
       'Unreachable',
       'about Unreachable',
       10_000,
+      undefined,
     ],
     [
       'the server was not taking logins',
@@ -219,15 +258,17 @@ describe('a login', () => {
       'Unreachable',
       'about DatabaseUnavailable',
       10_000,
+      undefined,
     ],
   ] as const)(
-    'that failed is told apart: %s',
-    (_, desired, as, login, status, reason, message, retryAfterMs) => {
+    'that failed is told apart, and by whether it lasts: %s',
+    (_, desired, as, login, status, reason, message, retryAfterMs, restMs) => {
       expect(judgeRefusedLogin(desired, as, login)).toEqual({
         status,
         reason,
         message,
         retryAfterMs,
+        ...(restMs === undefined ? {} : { restMs }),
         failure: login.failure,
       });
     },

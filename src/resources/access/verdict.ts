@@ -49,6 +49,11 @@ export interface AccessVerdict {
   readonly verifiedAs?: string;
   /** When to try again, where the usual interval is too long; in the time of AWS, which tests may scale. */
   readonly retryAfterMs?: number;
+  /**
+   * How long a database that may sleep is not woken to hear the same again while nothing is changed. Absent where no login
+   * was answered, and where the answer passes soon by itself.
+   */
+  readonly restMs?: number;
   /** For the log. */
   readonly failure?: Failure;
 }
@@ -56,6 +61,14 @@ export interface AccessVerdict {
 export interface ProvenPrincipal {
   readonly as: string;
 }
+
+/**
+ * Mended by a person, who can ask for another look; a day later all the same, as IAM, or whoever keeps the role or the
+ * policy, may be late.
+ */
+const mendedByPeopleMs = 86_400_000;
+/** AWS renews certificates by itself, and a TLS handshake may fail once for another reason. */
+export const certificateRestMs = 3_600_000;
 
 export const nobody: AccessVerdict = {
   status: 'Unknown',
@@ -127,6 +140,12 @@ export function notAssumable(roleARNs: readonly string[], callerARN: string | un
   };
 }
 
+/** One that speaks of a principal that nobody could log in as, after others have: they would log in again each time. */
+export const afterLogins = (verdict: AccessVerdict, logins: number): AccessVerdict =>
+  logins > 0 && (verdict.reason === 'NotProven' || verdict.reason === 'NotTrusted')
+    ? { ...verdict, restMs: mendedByPeopleMs }
+    : verdict;
+
 /** What a trust policy has to hold, so that the caller may assume the role; with EKS Pod Identity its session has tags. */
 export const assumeStatement = (callerARN: string | undefined, externalID?: string): string =>
   JSON.stringify({
@@ -178,6 +197,7 @@ export function judgeLogin(
       reason: 'WrongIdentity',
       message: `The login as ${wish.username} was answered with another user name. Look for a role setting (ALTER ROLE "${wish.username}" RESET role) and for a proxy that maps users.`,
       retryAfterMs: 30_000,
+      restMs: mendedByPeopleMs,
     };
   }
   return { as };
@@ -192,8 +212,13 @@ export function judgeRefusedLogin(
   if (reason === 'TokenRefused') {
     return sqlState === '28P01' ? notJudged(wish, failure) : tokenRefused(wish, as, failure);
   }
-  if (reason === 'CertificateRejected' || reason === 'LoginForbidden') {
-    return { status: 'False', reason, message, retryAfterMs: 30_000, failure };
+  if (reason === 'CertificateRejected') {
+    return { status: 'False', reason, message, retryAfterMs: 30_000, restMs: certificateRestMs, failure };
+  }
+  if (reason === 'LoginForbidden') {
+    // Class 53: too many connections just now, which is no sleep either.
+    const rest = sqlState?.startsWith('53') === true ? {} : { restMs: mendedByPeopleMs };
+    return { status: 'False', reason, message, retryAfterMs: 30_000, ...rest, failure };
   }
   if (reason === 'Unreachable' || reason === 'DatabaseUnavailable') {
     return { status: 'False', reason: 'Unreachable', message, retryAfterMs: 10_000, failure };
@@ -208,6 +233,7 @@ function notJudged(wish: AccessWish, failure: Failure): AccessVerdict {
     reason: 'TokenRefused',
     message: `The database asked for a password instead of judging the token: IAM authentication is off on the server (TargetResolved), or the role ${wish.username} is missing or not a member of rds_iam (RoleReady).`,
     retryAfterMs: 15_000,
+    restMs: mendedByPeopleMs,
     failure,
   };
 }
@@ -230,6 +256,7 @@ function tokenRefused(wish: AccessWish, as: string, failure: Failure): AccessVer
       reason: 'NotProven',
       message: `The database refused the operator's own token, which says nothing about the workload. The operator needs rds-db:connect on ${wish.principals[0]?.resourceARNs[0] ?? 'the user'}.`,
       retryAfterMs: 60_000,
+      restMs: mendedByPeopleMs,
       failure,
     };
   }
@@ -238,6 +265,7 @@ function tokenRefused(wish: AccessWish, as: string, failure: Failure): AccessVer
     reason: 'TokenRefused',
     message: `The database knows ${wish.username} as an IAM user and refused the token of ${as}. Look at PolicyReady first (the ARN must name this server's resource id, region, account and user), then at permission boundaries, explicit denies and SCPs of the role.`,
     retryAfterMs: 15_000,
+    restMs: mendedByPeopleMs,
     failure,
   };
 }

@@ -46,6 +46,11 @@ export interface AbsentRole {
 
 export type DesiredRole = PresentRole | AbsentRole;
 
+/** What others are told to bring about: empty is for a moment of the operator's own. */
+export type ScriptedRole =
+  | PresentRole
+  | (AbsentRole & { readonly ensure: Exclude<AbsentRole['ensure'], 'empty'> });
+
 export interface ObservedRole {
   /** As in `server_version_num`: 170004 is 17.4. */
   readonly serverVersion: number;

@@ -2,10 +2,10 @@ import { assert, constantFrom, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { absent, disabled, owner, present, released } from '../../../test/builders/role-fixtures.ts';
 import { dollarQuoted } from './quote.ts';
-import type { DesiredRole } from './role.ts';
+import type { ScriptedRole } from './role.ts';
 import { scriptFor } from './script.ts';
 
-const script = (desired: DesiredRole): string => {
+const script = (desired: ScriptedRole): string => {
   const made = scriptFor(desired);
   if ('refused' in made) throw made.refused;
   return made.script;
@@ -29,12 +29,12 @@ describe('the script of a role', () => {
         '--   GRANT "writers" TO "checkout";',
         '--   GRANT CONNECT ON DATABASE "orders" TO "checkout";',
         '-- Run all of it in database "postgres" of the writer, as a role with CREATEROLE that may grant (with ADMIN OPTION) what is granted here.',
-        '-- It may be run again, and each transaction changes nothing where one of its checks fails.',
+        '-- It may be run again. Each transaction changes nothing where one of its checks fails, or a lock is not free within 5 seconds.',
       ].join('\n'),
     );
   });
 
-  it.each<[string, DesiredRole]>([
+  it.each<[string, ScriptedRole]>([
     ['was deleted. What ends its access:', absent],
     ['may not be used any more. What ends its access and keeps the role:', disabled],
     ['was deleted, and its access is to outlive it. What says so on the role:', released],
@@ -59,6 +59,18 @@ describe('the script of a role', () => {
       "hashtext('database:orders')",
     ]);
   });
+
+  it.each<[string, ScriptedRole]>([
+    ['made', present],
+    ['deleted', absent],
+  ])(
+    'waits for no lock longer than the operator does, in each of its transactions, when it is %s',
+    (_, desired) => {
+      const transactions = script(desired).split('BEGIN ISOLATION LEVEL READ COMMITTED;\n').slice(1);
+      expect(transactions.length).toBeGreaterThan(0);
+      for (const text of transactions) expect(text.split('\n')[0]).toBe("SET LOCAL lock_timeout = '5000ms';");
+    },
+  );
 
   it.each<[string, Partial<typeof present>]>([
     ['a reserved name', { username: 'pg_checkout' }],
@@ -92,7 +104,7 @@ describe('the script of a role', () => {
     expect(script({ ...present, owner: { ...owner, trustedOperatorIDs: [] } })).not.toContain('operator-0');
   });
 
-  it.each<[string, DesiredRole, number, readonly string[]]>([
+  it.each<[string, ScriptedRole, number, readonly string[]]>([
     ['deleted', absent, 3, ['NOLOGIN;', 'REVOKE rds_iam', 'pg_terminate_backend', 'DROP ROLE "checkout";']],
     ['disabled', disabled, 2, ['NOLOGIN;', 'REVOKE rds_iam', 'pg_terminate_backend']],
     ['let go', released, 1, ["IS 'released by iamdb-operator operator-1"]],

@@ -1,16 +1,23 @@
 // What becomes of a role as a script that somebody else reviews and runs, who may find the role there or not.
+import { createHash } from 'node:crypto';
 import type { Failure } from '../../reconcile/kernel/failure.ts';
 import { sqlOf } from './describe.ts';
 import { markOf } from './mark.ts';
 import { planRole, stepsOf } from './plan.ts';
 import { dollarQuoted } from './quote.ts';
-import type { AbsentRole, DesiredRole, ExistingRole, ObservedRole, RoleChange } from './role.ts';
+import type { AbsentRole, ExistingRole, ObservedRole, RoleChange, ScriptedRole } from './role.ts';
 import { bodyOfEnding } from './script-ending.ts';
 import { bodyOfPresent } from './script-present.ts';
-import { begin, lock } from './sql.ts';
+import { begin, lock, lockMs } from './sql.ts';
+
+export interface Script {
+  readonly script: string;
+  /** In hex: others can write where the script lies, and whoever runs it has to know that it is the operator's. */
+  readonly sha256: string;
+}
 
 /** Nothing of the server is known: the planner is told what takes it through all that may have to be done, and the script asks. */
-export function scriptFor(desired: DesiredRole): { readonly script: string } | { readonly refused: Failure } {
+export function scriptFor(desired: ScriptedRole): Script | { readonly refused: Failure } {
   const plan = planRole(desired, unseen(desired));
   if ('refused' in plan) return plan;
   const transactions =
@@ -23,13 +30,15 @@ export function scriptFor(desired: DesiredRole): { readonly script: string } | {
       ? body
       : [
           `${begin};`,
+          `SET LOCAL lock_timeout = '${lockMs}ms';`,
           'SET LOCAL search_path = pg_catalog;',
           ...locks,
           `DO LANGUAGE plpgsql ${dollarQuoted(`\n${body}\n`)};`,
           'COMMIT;',
         ].join('\n'),
   );
-  return { script: `${[headOf(desired, plan), ...blocks].join('\n\n')}\n` };
+  const script = `${[headOf(desired, plan), ...blocks].join('\n\n')}\n`;
+  return { script, sha256: createHash('sha256').update(script).digest('hex') };
 }
 
 const locksOn = (plan: readonly RoleChange[]) =>
@@ -38,13 +47,12 @@ const locksOn = (plan: readonly RoleChange[]) =>
     .toSorted()
     .map((database) => lock('database', database));
 
-function headOf(desired: DesiredRole, plan: readonly RoleChange[]): string {
+function headOf(desired: ScriptedRole, plan: readonly RoleChange[]): string {
   const { namespace, name } = desired.owner;
   const what = {
     present: 'asks for a database role. On a server without that role this does:',
     absent: 'was deleted. What ends its access:',
     disabled: 'may not be used any more. What ends its access and keeps the role:',
-    empty: 'is left alone until a switch. What ends its sessions:',
     released: 'was deleted, and its access is to outlive it. What says so on the role:',
   }[desired.ensure];
   const rights = 'a role with CREATEROLE that may grant (with ADMIN OPTION) what is granted here';
@@ -54,7 +62,7 @@ function headOf(desired: DesiredRole, plan: readonly RoleChange[]): string {
       .flatMap((change) => (change.do === 'mark' ? [] : sqlOf(change, desired.username)))
       .map((sql) => `  ${oneLine(sql)};`),
     `Run all of it in database "postgres" of the writer, as ${rights}.`,
-    'It may be run again, and each transaction changes nothing where one of its checks fails.',
+    `It may be run again. Each transaction changes nothing where one of its checks fails, or a lock is not free within ${lockMs / 1000} seconds.`,
   ]
     .map((line) => `-- ${line}`)
     .join('\n');
@@ -65,7 +73,7 @@ const oneLine = (sql: string) => sql.replaceAll(/[\r\n]+/g, ' ');
 const ordinary = { never: [], byNameOnly: [] };
 
 /** For a role that is wished: none is there, and nothing is in the way. For one that is to end: it is there with all there is. */
-function unseen(desired: DesiredRole): ObservedRole {
+function unseen(desired: ScriptedRole): ObservedRole {
   const server = { serverVersion: 0, admin: '', rdsIamExists: true };
   if (desired.ensure !== 'present') return { ...server, role: inUse(desired), groups: [], databases: [] };
   return {

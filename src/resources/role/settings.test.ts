@@ -62,16 +62,14 @@ describe('what a role owns', () => {
   const doing = (desired: DesiredRole, from = state) => changesOf(desired, from).map((change) => change.do);
 
   it('is handed over before the drop, in a step of its own, where somebody is to receive it', () => {
-    expect(doing({ ...absent, reassignTo: 'heirs' } as DesiredRole)).toEqual(['reassign', 'drop']);
-    expect(stepsOf(changesOf({ ...absent, reassignTo: 'heirs' } as DesiredRole, state))).toHaveLength(2);
+    expect(doing({ ...absent, reassignTo: 'heirs' })).toEqual(['reassign', 'drop']);
+    expect(stepsOf(changesOf({ ...absent, reassignTo: 'heirs' }, state))).toHaveLength(2);
     expect(doing(absent)).toEqual(['drop']);
-    expect(doing({ ...disabled, reassignTo: 'heirs' } as DesiredRole)).toEqual([]);
+    expect(doing({ ...disabled, reassignTo: 'heirs' })).toEqual([]);
   });
 
   it('is not tried again once the server said what holds it', () => {
-    expect(doing({ ...absent, reassignTo: 'heirs' } as DesiredRole, { ...state, heldBy: 'a table' })).toEqual(
-      [],
-    );
+    expect(doing({ ...absent, reassignTo: 'heirs' }, { ...state, heldBy: 'a table' })).toEqual([]);
   });
 });
 

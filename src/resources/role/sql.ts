@@ -35,6 +35,9 @@ export const ownStates = {
 
 export const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 
+/** Whoever waits for a lock holds others up by those it has. */
+export const lockMs = 5_000;
+
 export const free = (sql: string): Statement => ({ needs: 'nothing', sql });
 const administer = (sql: string): Statement => ({ needs: 'administer the role', sql });
 /** Fails with 22012 unless the condition holds: the cheapest way to end a transaction from within a script. */

@@ -3,6 +3,7 @@ import { DatabaseError, type Client } from 'pg';
 import { Failure } from '../../reconcile/kernel/failure.ts';
 import type { Secret } from '../../reconcile/kernel/secret.ts';
 import type { Answer, RoleServer, Row, Session } from '../../resources/role/server.ts';
+import { lockMs } from '../../resources/role/sql.ts';
 import { adminLogin } from './admin-login.ts';
 import { connect, destroy, type MayDial, untilAborted } from './connection.ts';
 import { adminFailure, endsSession, noAnswer, sqlStateOf, troubleOf } from './failures.ts';
@@ -56,7 +57,7 @@ const waits = {
   /** For one batched question, waiting for a session included. */
   askMs: 30_000,
   statementMs: 15_000,
-  lockMs: 5_000,
+  lockMs,
   closeMs: 1_000,
 };
 const maxItems = 1_000;
