@@ -7,7 +7,8 @@ import type { NextLook } from '../reconcile/next-look.ts';
 import { whenSomethingHappens } from '../reconcile/next-look.ts';
 import type { World } from '../reconcile/world.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
-import type { AwsSystems } from './aws.ts';
+import type { AwsAccount } from './account.ts';
+import type { Identity } from './identities.ts';
 import type { Caches } from './caches.ts';
 import { identitiesOf } from './identities.ts';
 import { usersByRole } from './users-by-role.ts';
@@ -30,7 +31,7 @@ export function createSweeper(options: {
     | 'associatedWith'
   >;
   readonly caches: Pick<Caches, 'configMaps' | 'users' | 'serviceAccounts'>;
-  readonly aws: Pick<AwsSystems, 'as'>;
+  readonly aws: { as(identity: Identity): Pick<AwsAccount, 'knownPolicies' | 'lookAtQuotas'> };
   readonly timeScale: number;
 }): (key: string, signal: AbortSignal) => Promise<NextLook> {
   const { world, caches, aws, timeScale } = options;

@@ -1,6 +1,6 @@
 // Who a database role belongs to, as its mark records it.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
-import type { RoleOwner } from '../resources/role/role.ts';
+import type { RoleOwner } from '../resources/role/owner.ts';
 
 export function ownerOf(
   user: IamDatabaseUser,

@@ -14,7 +14,8 @@ import type {
 import type { InlineChange, ObservedInline } from '../resources/policy/inline/inline.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
-import type { DesiredRole, ObservedRole, RoleChange, RoleOwner } from '../resources/role/role.ts';
+import type { RoleOwner } from '../resources/role/owner.ts';
+import type { DesiredRole, ObservedRole, RoleChange } from '../resources/role/role.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import type { ObservedTrustBundle, TrustBundleChange } from '../resources/trust-bundle/plan.ts';
 import type { DatabaseState } from './database-state.ts';

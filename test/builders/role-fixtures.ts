@@ -1,7 +1,8 @@
 // For tests of the plan: one wish, one server, and the plan's answers.
 import { type Granted, type ModelServer, observe } from './model-server.ts';
 import { planRole } from '../../src/resources/role/plan.ts';
-import type { DesiredRole, PresentRole, RoleChange, RoleOwner } from '../../src/resources/role/role.ts';
+import type { RoleOwner } from '../../src/resources/role/owner.ts';
+import type { DesiredRole, PresentRole, RoleChange } from '../../src/resources/role/role.ts';
 
 export const owner: RoleOwner = {
   operatorID: 'operator-1',

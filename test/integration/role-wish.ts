@@ -1,13 +1,13 @@
 // Wishes about roles, what became of them, and a server on which something happens in between.
 import { converge, type Outcome } from '../../src/reconcile/kernel/converge.ts';
 import { roleResource } from '../../src/resources/role/resource.ts';
+import type { RoleOwner } from '../../src/resources/role/owner.ts';
 import type {
   AbsentRole,
   DesiredRole,
   ObservedRole,
   PresentRole,
   RoleChange,
-  RoleOwner,
   ScriptedRole,
 } from '../../src/resources/role/role.ts';
 import type { RoleServer, Session } from '../../src/resources/role/server.ts';

@@ -10,7 +10,7 @@ import {
   parseMark,
   releasedComment,
 } from './mark.ts';
-import type { RoleOwner } from './role.ts';
+import type { RoleOwner } from './owner.ts';
 
 const name = fc.string({ unit: 'binary', minLength: 1 });
 const names = fc.uniqueArray(name).map((all) => all.toSorted());

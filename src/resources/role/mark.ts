@@ -1,5 +1,5 @@
 // The mark on a role (its COMMENT): whose it is, and what of its rights came from us.
-import type { RoleOwner } from './role.ts';
+import type { RoleOwner } from './owner.ts';
 
 export interface Mark {
   readonly operatorID: string;

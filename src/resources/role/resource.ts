@@ -7,7 +7,8 @@ import { questionOf, reading, roleIn } from './observe.ts';
 import { planRole, stepsOf } from './plan.ts';
 import { reassign } from './reassign.ts';
 import { oneLine, refusals } from './refusals.ts';
-import { gives, type DesiredRole, type ObservedRole, type RoleChange, type RoleOwner } from './role.ts';
+import type { RoleOwner } from './owner.ts';
+import { gives, type DesiredRole, type ObservedRole, type RoleChange } from './role.ts';
 import type { RoleServer } from './server.ts';
 import { ownStates, readGuard, statementsFor } from './sql.ts';
 import {

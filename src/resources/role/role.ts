@@ -1,18 +1,7 @@
 // What a database role should be, what it is, and the changes that lead from the one to the other.
 import type { Mark } from './mark.ts';
+import type { RoleOwner } from './owner.ts';
 import type { Settings } from './settings.ts';
-
-/** The IamDatabaseUser that a role belongs to, and by whose hand. */
-export interface RoleOwner {
-  readonly operatorID: string;
-  /** Operators whose roles may be taken over, as when moving to a new cluster. */
-  readonly trustedOperatorIDs: readonly string[];
-  readonly namespaceUID: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly serverResourceID: string;
-}
 
 export interface PresentRole {
   readonly ensure: 'present';

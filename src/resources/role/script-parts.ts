@@ -1,6 +1,6 @@
 // What the scripts about a role have in common: reading it and its mark, and judging whose it is.
 import { literal } from './quote.ts';
-import type { RoleOwner } from './role.ts';
+import type { RoleOwner } from './owner.ts';
 
 export const fail = (message: string): string => `RAISE EXCEPTION USING MESSAGE = ${literal(message)};`;
 
