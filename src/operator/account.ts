@@ -4,7 +4,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
 import type { Config } from '../config.ts';
 import { awsMetrics, type Metrics } from '../ops/metrics.ts';
-import type { Secret } from '../reconcile/kernel/secret.ts';
+import type { Secret } from '../kernel/secret.ts';
 import type { AccessPorts, TokenFor } from '../resources/access/access.ts';
 import { type KnownPolicy, knownPolicies } from '../resources/policy/known-roles.ts';
 import type { PolicyPort } from '../resources/policy/port.ts';

@@ -2,8 +2,8 @@
 import type { IamDatabase } from '../api/objects.ts';
 import type { KubeObject } from '../controller/object.ts';
 import { adminOf } from '../reconcile/admin.ts';
-import { Failure } from '../reconcile/kernel/failure.ts';
-import { Secret } from '../reconcile/kernel/secret.ts';
+import { Failure } from '../kernel/failure.ts';
+import { Secret } from '../kernel/secret.ts';
 import { impairedAdvice, passwordIn } from '../resources/target/master-secret.ts';
 import { findMasterSecret } from '../resources/target/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';

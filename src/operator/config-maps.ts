@@ -1,8 +1,8 @@
 // ConfigMaps as the resources need them: read from the cache of our own, written one request each.
 import { labels, managedByValue } from '../api/names.ts';
 import type { Store } from '../controller/store.ts';
-import { Failure } from '../reconcile/kernel/failure.ts';
-import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../reconcile/kernel/config-map.ts';
+import { Failure } from '../kernel/failure.ts';
+import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../kernel/config-map.ts';
 import { orKubeFailure } from '../systems/kubernetes/failures.ts';
 import { isConflict } from '../systems/kubernetes/kube-error.ts';
 import type { KubeObjects } from '../systems/kubernetes/objects.ts';

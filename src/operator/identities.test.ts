@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aDatabase, aTarget } from '../../test/builders/objects.ts';
 import type { IamDatabase } from '../api/objects.ts';
 import type { DatabaseState } from '../reconcile/database-state.ts';
-import { Failure } from '../reconcile/kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { identitiesOf, identityFor } from './identities.ts';
 
 const [home, away, third] = ['111122223333', '444455556666', '777788889999'];

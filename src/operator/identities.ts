@@ -2,7 +2,7 @@
 import type { IamDatabase } from '../api/objects.ts';
 import type { AssumeRole } from '../api/schema.ts';
 import type { DatabaseState } from '../reconcile/database-state.ts';
-import { Failure } from '../reconcile/kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { accountOf } from '../resources/policy/arn.ts';
 
 /** Undefined: the operator's own. */

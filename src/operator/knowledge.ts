@@ -1,7 +1,7 @@
 // What the operator remembers between passes, in memory only; all of it can be found out again.
 import type { Marked } from '../reconcile/claim.ts';
 import type { DatabaseState } from '../reconcile/database-state.ts';
-import { Failure } from '../reconcile/kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import type { Loss } from '../reconcile/loss.ts';
 import type { Proof } from '../reconcile/world.ts';
 

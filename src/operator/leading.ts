@@ -6,7 +6,7 @@ import type { Report } from '../controller/incident.ts';
 import { createElection, type Election } from '../controller/leader.ts';
 import type { Timing } from '../controller/timing.ts';
 import type { Log } from '../ops/log.ts';
-import { Failure } from '../reconcile/kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { leaseHolders, leasePort } from '../systems/kubernetes/lease.ts';
 import type { KubeTransport } from '../systems/kubernetes/transport.ts';
 import { untilAlone, whyWaiting } from './preflight.ts';

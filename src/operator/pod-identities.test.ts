@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Failure } from '../reconcile/kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import type { PodIdentity, PodIdentityPort } from '../reconcile/principals.ts';
 import { createPodIdentities, noPodIdentities, type PodIdentities } from './pod-identities.ts';
 

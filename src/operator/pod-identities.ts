@@ -1,5 +1,5 @@
 // What is known of the cluster's EKS Pod Identity associations: which ServiceAccount has one, and the role of those asked for.
-import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
+import { asFailure, Failure } from '../kernel/failure.ts';
 import type { PodIdentity, PodIdentityPort } from '../reconcile/principals.ts';
 
 export interface PodIdentities {

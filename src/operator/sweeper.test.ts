@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { accountID, aDatabase } from '../../test/builders/objects.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { createStore } from '../controller/store.ts';
-import { Failure } from '../reconcile/kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import { noPodIdentities } from './pod-identities.ts';
 import { createSweeper } from './sweeper.ts';

@@ -1,7 +1,7 @@
 // Looks at what is shared even where no user asks any more: policies and trust bundles that were left behind.
 import { labels } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
-import { asFailure, type Failure } from '../reconcile/kernel/failure.ts';
+import { asFailure, type Failure } from '../kernel/failure.ts';
 import { trustBundleName } from '../reconcile/names.ts';
 import type { NextLook } from '../reconcile/next-look.ts';
 import { whenSomethingHappens } from '../reconcile/next-look.ts';

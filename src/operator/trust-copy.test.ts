@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { configMapModel, type ConfigMapModel } from '../../test/builders/config-maps.ts';
 import { createRdsTrust } from '../../test/bed/rds-trust.ts';
 import { labels } from '../api/names.ts';
-import type { Failure } from '../reconcile/kernel/failure.ts';
+import type { Failure } from '../kernel/failure.ts';
 import { rootsWithin, uniteRoots, writeRoots } from '../resources/trust-bundle/roots.ts';
 import type { RootsCopy } from '../systems/trust-store/trust-store.ts';
 import { trustCopy } from './trust-copy.ts';

@@ -1,7 +1,7 @@
 // A copy of the certificate authorities in hand, in the operator's own namespace: read where the trust store does not answer after a start.
 import { labels, managedByValue } from '../api/names.ts';
-import { asFailure, type Failure } from '../reconcile/kernel/failure.ts';
-import type { ConfigMaps } from '../reconcile/kernel/config-map.ts';
+import { asFailure, type Failure } from '../kernel/failure.ts';
+import type { ConfigMaps } from '../kernel/config-map.ts';
 import { rootsWithin, uniteRoots, writeRoots } from '../resources/trust-bundle/roots.ts';
 import type { KeptRoots, RootsCopy } from '../systems/trust-store/trust-store.ts';
 

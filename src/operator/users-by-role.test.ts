@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aUser, accountID, begun, roleARN } from '../../test/builders/objects.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
-import { Failure } from '../reconcile/kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { createStore } from '../controller/store.ts';
 import { type ServiceAccountObject, serviceAccountIndexes, serviceAccountView } from './service-accounts.ts';
 import { userIndexes, usersByRole } from './users-by-role.ts';

@@ -2,15 +2,15 @@
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { annotations, labels } from '../api/names.ts';
 import type { Config } from '../config.ts';
-import { chosen } from '../reconcile/kernel/converge.ts';
+import { chosen } from '../kernel/converge.ts';
 import type { DatabaseState } from '../reconcile/database-state.ts';
-import { asFailure, Failure } from '../reconcile/kernel/failure.ts';
+import { asFailure, Failure } from '../kernel/failure.ts';
 import type { NamespaceFacts } from '../reconcile/allow.ts';
 import { userARNs } from '../reconcile/user-arns.ts';
 import { serviceAccountsOf } from '../reconcile/principals.ts';
 import type { World } from '../reconcile/world.ts';
 import { verifyAccess } from '../resources/access/access.ts';
-import type { ConfigMaps } from '../reconcile/kernel/config-map.ts';
+import type { ConfigMaps } from '../kernel/config-map.ts';
 import { connectionKind } from '../resources/connection/plan.ts';
 import { connectionResource } from '../resources/connection/resource.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';

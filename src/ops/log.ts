@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Logger, pino } from 'pino';
 import type { Incident, Report } from '../controller/incident.ts';
 import type { Reconcile } from '../controller/workers.ts';
-import type { Failure } from '../reconcile/kernel/failure.ts';
+import type { Failure } from '../kernel/failure.ts';
 
 export interface Log extends Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'> {
   /** What the controller core reports. */

@@ -1,6 +1,6 @@
 // The admin of an IamDatabase whose roles the operator keeps: the schema asks for one, and nothing is begun without.
 import type { DatabaseSpec } from '../api/schema.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 
 export const noAdmin = new Failure(
   'invalid',

@@ -11,7 +11,7 @@ import {
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { AllowRule } from '../api/schema.ts';
 import { judgeAllowed, type NamespaceFacts } from './allow.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 
 const otherRole = `arn:aws:iam::${accountID}:role/billing-app`;
 

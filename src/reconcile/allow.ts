@@ -4,7 +4,7 @@ import type { AllowRule } from '../api/schema.ts';
 import { roleARNPattern } from '../api/schema-parts.ts';
 import { fitsPostgresName, whyNotUsername } from '../api/username.ts';
 import { matchesArn, matchesGlob } from './glob.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 
 export interface NamespaceFacts {
   readonly name: string;

@@ -1,5 +1,5 @@
 // What is held while a blue/green deployment of a database is under way: every change of its roles.
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 
 /** `held`: what would be changed, by the names of the changes. */
 export const heldByBlueGreen = (username: string, held: readonly string[]) =>

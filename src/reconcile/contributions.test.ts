@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aDatabase, aNamespace, aTarget, aUser, begun, deleted } from '../../test/builders/objects.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { stanceOf } from './contributions.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import type { Standing } from './standing.ts';
 import type { Loss } from './loss.ts';
 import { isSuspended } from './suspension.ts';

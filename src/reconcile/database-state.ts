@@ -2,7 +2,7 @@
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedProxy } from '../resources/target/proxy.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 
 /** A proxy as it was judged last. */
 export interface KnownProxy {

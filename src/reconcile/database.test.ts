@@ -4,7 +4,7 @@ import { aWorld, type TestWorld } from '../../test/builders/world.ts';
 import { annotations } from '../api/names.ts';
 import type { ConditionType } from '../api/conditions.ts';
 import { reconcileDatabase } from './database.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 
 const signal = new AbortController().signal;
 const pass = (world: TestWorld) => reconcileDatabase('orders', world, signal);

@@ -9,7 +9,7 @@ import { checkAddress } from '../resources/target/address.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import { type DatabaseState, isLossOfSight } from './database-state.ts';
-import { asFailure, Failure } from './kernel/failure.ts';
+import { asFailure, Failure } from '../kernel/failure.ts';
 import { heldLink } from './lose-permission.ts';
 import { keyOf } from './names.ts';
 import { type NextLook, nextLook, untilShared, whenSomethingHappens } from './next-look.ts';

@@ -1,6 +1,6 @@
 // How often policies were found detached from their role, to tell when somebody else does not want them there.
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
-import type { Outcome } from './kernel/converge.ts';
+import type { Outcome } from '../kernel/converge.ts';
 
 export interface Detachments {
   /** Policies that are not attached to the role again until somebody asks for it. */

@@ -12,7 +12,7 @@ import { roleModel } from '../../test/builders/role-model.ts';
 import { aWorld, type TestWorld } from '../../test/builders/world.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { RoleServer } from '../resources/role/server.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 const signal = new AbortController().signal;

@@ -2,8 +2,8 @@
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { endPolicies, endRole } from './close-access.ts';
 import { type Ending, endingOf } from './ending.ts';
-import { converge } from './kernel/converge.ts';
-import type { Failure } from './kernel/failure.ts';
+import { converge } from '../kernel/converge.ts';
+import type { Failure } from '../kernel/failure.ts';
 import { keepPermission } from './lose-permission.ts';
 import { type Mode, modeOf } from './mode.ts';
 import { type DocumentKind, policyKind, roleScriptKind } from '../resources/connection/plan.ts';

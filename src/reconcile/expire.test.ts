@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aDatabase, aUser, dbARN, roleARN } from '../../test/builders/objects.ts';
 import { aWorld, type TestWorld } from '../../test/builders/world.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 const signal = new AbortController().signal;

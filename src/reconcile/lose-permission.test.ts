@@ -12,7 +12,7 @@ import {
 import { aWorld, type TestWorld } from '../../test/builders/world.ts';
 import type { IamDatabase } from '../api/objects.ts';
 import { reconcileDatabase } from './database.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { mostAtOnce } from './loss.ts';
 import { reconcileUser } from './user.ts';
 

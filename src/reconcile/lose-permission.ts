@@ -1,7 +1,7 @@
 // A pass over a user that works and is not allowed any more: told until when it keeps its access, then ended.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { closeAccess } from './close-access.ts';
-import type { Failure } from './kernel/failure.ts';
+import type { Failure } from '../kernel/failure.ts';
 import { graceMs, judgeLoss } from './loss.ts';
 import type { NextLook } from './next-look.ts';
 import { report } from './report-user.ts';

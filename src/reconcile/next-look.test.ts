@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Failure, type FailureKind, retryTable } from './kernel/failure.ts';
+import { Failure, type FailureKind, retryTable } from '../kernel/failure.ts';
 import { nextLook, spreadOf, untilShared } from './next-look.ts';
 
 const failure = (kind: FailureKind, retryAfterMs?: number) =>

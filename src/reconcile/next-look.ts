@@ -1,5 +1,5 @@
 // When to look at an object again.
-import { type Failure, retryTable } from './kernel/failure.ts';
+import { type Failure, retryTable } from '../kernel/failure.ts';
 
 export interface NextLook {
   /** Milliseconds; undefined: when something happens. */

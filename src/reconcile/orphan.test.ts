@@ -5,7 +5,7 @@ import { aWorld, type TestWorld } from '../../test/builders/world.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { RoleServer } from '../resources/role/server.ts';
 import { reconcileDatabase } from './database.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 const { signal } = new AbortController();

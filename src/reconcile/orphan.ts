@@ -4,7 +4,7 @@ import { userFinalizer } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { policyPath } from '../resources/policy/names.ts';
 import type { DatabaseState } from './database-state.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import type { Event, World } from './world.ts';
 
 /** AWS shows databases late and by region: only what it answers again and again for so long is believed. */

@@ -3,7 +3,7 @@ import { aDatabase, aRule, aUser, dbARN, deleted, roleARN } from '../../test/bui
 import { aWorld, type TestWorld } from '../../test/builders/world.ts';
 import type { ConditionType } from '../api/conditions.ts';
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileDatabase } from './database.ts';
 import { reconcileUser } from './user.ts';
 

@@ -2,7 +2,7 @@
 import type { ConditionType } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { previewConnection } from './links.ts';
-import type { Preview } from './kernel/preview.ts';
+import type { Preview } from '../kernel/preview.ts';
 import type { NextLook } from './next-look.ts';
 import { previewPolicies } from './policy-links.ts';
 import { previewRole } from './role-links.ts';

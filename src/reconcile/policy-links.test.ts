@@ -3,7 +3,7 @@ import { aDatabase, aUser, dbARN, deleted, roleARN } from '../../test/builders/o
 import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
 import { annotations } from '../api/names.ts';
 import type { DatabaseSpec } from '../api/schema.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 type Delivery = DatabaseSpec['policy']['delivery'];

@@ -6,9 +6,9 @@ import { type DesiredConnection, policyKind } from '../resources/connection/plan
 import { documentOf } from '../resources/policy/document.ts';
 import { inlineHolds, inlineNotEnabled } from '../resources/policy/inline/inline.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
-import { converge, type Outcome } from './kernel/converge.ts';
-import { Failure } from './kernel/failure.ts';
-import { type Preview, preview } from './kernel/preview.ts';
+import { converge, type Outcome } from '../kernel/converge.ts';
+import { Failure } from '../kernel/failure.ts';
+import { type Preview, preview } from '../kernel/preview.ts';
 import { declared, done, type Done, isSettled } from './links.ts';
 import { policyDocumentName } from './names.ts';
 import type { Eligible } from './standing.ts';

@@ -3,7 +3,7 @@ import { aDatabase, aUser, accountID, begun, dbARN, deleted, roleARN } from '../
 import { aWorld, type TestWorld } from '../../test/builders/world.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { principalsOf } from './principals.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 const signal = new AbortController().signal;

@@ -3,7 +3,7 @@ import { irsaAnnotation } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { UserStatus } from '../api/schema.ts';
 import { roleARNPattern } from '../api/schema-parts.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 
 /** Where an EKS Pod Identity association leads. */
 export interface PodIdentity {

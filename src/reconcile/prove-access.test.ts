@@ -3,7 +3,7 @@ import { aDatabase, aUser, accountID, dbARN, roleARN } from '../../test/builders
 import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
 import type { DatabaseSpec } from '../api/schema.ts';
 import type { AccessVerdict } from '../resources/access/verdict.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { spreadOf } from './next-look.ts';
 import { reconcileUser } from './user.ts';
 

@@ -1,7 +1,7 @@
 // When a login has to be proven anew, and the proof as a link of the chain.
 import { annotations } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
-import { Failure, asFailure } from './kernel/failure.ts';
+import { Failure, asFailure } from '../kernel/failure.ts';
 import type { Done } from './links.ts';
 import type { PoliciesDone } from './policy-links.ts';
 import { spreadOf } from './next-look.ts';

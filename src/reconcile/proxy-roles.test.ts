@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { aDatabase, aTarget, aUser, dbARN } from '../../test/builders/objects.ts';
 import { aWorld, type TestWorld } from '../../test/builders/world.ts';
 import { connectStatement } from '../resources/access/role-rights.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 const roleARN = 'arn:aws:iam::111122223333:role/orders-proxy';

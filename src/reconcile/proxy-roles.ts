@@ -2,7 +2,7 @@
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { connectStatement, lackingConnect } from '../resources/access/role-rights.ts';
 import type { ResolvedProxy } from '../resources/target/proxy.ts';
-import { asFailure, Failure } from './kernel/failure.ts';
+import { asFailure, Failure } from '../kernel/failure.ts';
 import { isSettled } from './links.ts';
 import type { PoliciesDone } from './policy-links.ts';
 import type { Eligible } from './standing.ts';

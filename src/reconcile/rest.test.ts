@@ -5,7 +5,7 @@ import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
 import { annotations } from '../api/names.ts';
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { reconcileDatabase } from './database.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 const { signal } = new AbortController();

@@ -4,8 +4,8 @@ import { type DesiredConnection, roleScriptKind } from '../resources/connection/
 import type { PresentRole } from '../resources/role/role.ts';
 import { scriptFor } from '../resources/role/script.ts';
 import { type Ending, roleAfter } from './ending.ts';
-import { converge } from './kernel/converge.ts';
-import { Failure } from './kernel/failure.ts';
+import { converge } from '../kernel/converge.ts';
+import { Failure } from '../kernel/failure.ts';
 import { done, isSettled } from './links.ts';
 import { roleScriptName } from './names.ts';
 import { ownerOf } from './owner.ts';

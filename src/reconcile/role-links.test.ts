@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { aDatabase, aTarget, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
 import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
 import type { DatabaseSpec } from '../api/schema.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 type Delivery = DatabaseSpec['role']['delivery'];

@@ -3,7 +3,7 @@ import { aDatabase, aNamespace, aRule, aTarget, aUser, begun, deleted } from '..
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { Marked } from './claim.ts';
 import type { DatabaseState } from './database-state.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { contestedServer, isDisallowed, standingOf, type View } from './standing.ts';
 
 const resolved: DatabaseState = {

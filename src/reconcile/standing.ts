@@ -4,7 +4,7 @@ import { judgeAllowed, type NamespaceFacts, type Permission } from './allow.ts';
 import { byAge, holderOf, type Marked } from './claim.ts';
 import type { DatabaseState } from './database-state.ts';
 import { principalsOf, type Principals, type ServiceAccountView } from './principals.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import { userFinalizer } from '../api/names.ts';
 import type { AllowRule } from '../api/schema.ts';

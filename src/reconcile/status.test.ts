@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aUser } from '../../test/builders/objects.ts';
 import { annotations } from '../api/names.ts';
 import type { Condition, ConditionType } from '../api/conditions.ts';
-import { Failure, type FailureKind } from './kernel/failure.ts';
+import { Failure, type FailureKind } from '../kernel/failure.ts';
 import {
   conditionsOf,
   failed,

@@ -2,7 +2,7 @@
 import type { Condition, ConditionStatus, ConditionType, Reason } from '../api/conditions.ts';
 import { annotations } from '../api/names.ts';
 import type { Metadata } from '../api/objects.ts';
-import { type Failure, retryTable } from './kernel/failure.ts';
+import { type Failure, retryTable } from '../kernel/failure.ts';
 
 /** What a pass found out about one link of the chain. */
 export interface Link {

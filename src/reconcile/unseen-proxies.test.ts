@@ -3,7 +3,7 @@ import { aDatabase, aTarget } from '../../test/builders/objects.ts';
 import { aWorld } from '../../test/builders/world.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import { reconcileDatabase } from './database.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 
 const signal = new AbortController().signal;
 const minute = 60_000;

@@ -17,7 +17,7 @@ import { annotations, userFinalizer } from '../api/names.ts';
 import type { ConditionType } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { formatMark } from '../resources/role/mark.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
 
 const signal = new AbortController().signal;

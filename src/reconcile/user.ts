@@ -3,7 +3,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import { isLossOfSight } from './database-state.ts';
 import { endAccess } from './end-access.ts';
 import { expire } from './expire.ts';
-import { Failure } from './kernel/failure.ts';
+import { Failure } from '../kernel/failure.ts';
 import { convergeConnection, convergeTrustBundle, isSettled } from './links.ts';
 import { convergePolicies } from './policy-links.ts';
 import { keepPermission, losePermission } from './lose-permission.ts';

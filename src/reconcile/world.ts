@@ -19,9 +19,9 @@ import type { DesiredRole, ObservedRole, RoleChange } from '../resources/role/ro
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import type { ObservedTrustBundle, TrustBundleChange } from '../resources/trust-bundle/plan.ts';
 import type { DatabaseState } from './database-state.ts';
-import type { Outcome, Resource } from './kernel/converge.ts';
-import type { Failure } from './kernel/failure.ts';
-import type { Preview } from './kernel/preview.ts';
+import type { Outcome, Resource } from '../kernel/converge.ts';
+import type { Failure } from '../kernel/failure.ts';
+import type { Preview } from '../kernel/preview.ts';
 import type { Loss } from './loss.ts';
 import type { Mode } from './mode.ts';
 import type { AssociationView } from './principals.ts';

@@ -1,6 +1,6 @@
 // ConfigMaps of a cluster held in memory: those of the operator, and those that it does not see until it collides.
-import { asFailure, Failure } from '../../src/reconcile/kernel/failure.ts';
-import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../../src/reconcile/kernel/config-map.ts';
+import { asFailure, Failure } from '../../src/kernel/failure.ts';
+import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../../src/kernel/config-map.ts';
 
 export interface ConfigMapModel extends ConfigMaps {
   readonly kept: Map<string, KeptConfigMap>;

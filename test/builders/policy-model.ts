@@ -1,6 +1,6 @@
 // The policies of an AWS account held in memory, decided upon by the real plan.
-import type { Resource } from '../../src/reconcile/kernel/converge.ts';
-import { asFailure, type Failure } from '../../src/reconcile/kernel/failure.ts';
+import type { Resource } from '../../src/kernel/converge.ts';
+import { asFailure, type Failure } from '../../src/kernel/failure.ts';
 import { describePolicy } from '../../src/resources/policy/describe.ts';
 import {
   type DesiredInline,

@@ -1,6 +1,6 @@
 // Roles of a PostgreSQL server held in memory, decided upon by the real plan.
-import type { Resource } from '../../src/reconcile/kernel/converge.ts';
-import { type Failure, asFailure } from '../../src/reconcile/kernel/failure.ts';
+import type { Resource } from '../../src/kernel/converge.ts';
+import { type Failure, asFailure } from '../../src/kernel/failure.ts';
 import { formatMark, type Mark, parseMark } from '../../src/resources/role/mark.ts';
 import { describeRole } from '../../src/resources/role/describe.ts';
 import { planRole } from '../../src/resources/role/plan.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { type Condition, reasons } from '../../src/api/conditions.ts';
-import { Failure } from '../../src/reconcile/kernel/failure.ts';
+import { Failure } from '../../src/kernel/failure.ts';
 import { conditionsOf, failed, good, type Link, waiting } from '../../src/reconcile/status.ts';
 import { helm, type Manifest, noHelm } from '../chart/helm.ts';
 import { argoActions, argoFile, type ArgoKind, argoKinds, argoText, argoYAML, renderArgo } from './argo.ts';

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { Secret } from '../../src/reconcile/kernel/secret.ts';
+import { Secret } from '../../src/kernel/secret.ts';
 import type { LoginRequest } from '../../src/resources/access/access.ts';
 import { login } from '../../src/systems/postgres/login.ts';
 import { createRdsTrust } from '../bed/rds-trust.ts';

@@ -16,8 +16,8 @@ import {
   UntagPolicyCommand,
 } from '@aws-sdk/client-iam';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { converge, type Outcome } from '../../src/reconcile/kernel/converge.ts';
-import { Failure } from '../../src/reconcile/kernel/failure.ts';
+import { converge, type Outcome } from '../../src/kernel/converge.ts';
+import { Failure } from '../../src/kernel/failure.ts';
 import { documentOf, readDocument } from '../../src/resources/policy/document.ts';
 import { shardARN, shardName, tagKeys, tagsOf } from '../../src/resources/policy/names.ts';
 import type {

@@ -1,7 +1,7 @@
 // A real PostgreSQL behind the RDS gate, and the operator's own connections to it as different admins.
 import { Signer } from '@aws-sdk/rds-signer';
 import { Client } from 'pg';
-import { Secret } from '../../src/reconcile/kernel/secret.ts';
+import { Secret } from '../../src/kernel/secret.ts';
 import { openServer, type PostgresServer, type ServerOptions } from '../../src/systems/postgres/server.ts';
 import { createChildren } from '../bed/children.ts';
 import type { PostgresMajor } from '../bed/postgres-program.ts';

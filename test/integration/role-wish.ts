@@ -1,5 +1,5 @@
 // Wishes about roles, what became of them, and a server on which something happens in between.
-import { converge, type Outcome } from '../../src/reconcile/kernel/converge.ts';
+import { converge, type Outcome } from '../../src/kernel/converge.ts';
 import { roleResource } from '../../src/resources/role/resource.ts';
 import type { RoleOwner } from '../../src/resources/role/owner.ts';
 import type {

@@ -1,8 +1,8 @@
 // The life of a role on real PostgreSQL servers, with an admin that logs in by IAM and is no superuser.
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { converge } from '../../src/reconcile/kernel/converge.ts';
-import { Failure } from '../../src/reconcile/kernel/failure.ts';
+import { converge } from '../../src/kernel/converge.ts';
+import { Failure } from '../../src/kernel/failure.ts';
 import { readMark, roleResource, whyKept } from '../../src/resources/role/resource.ts';
 import type { PostgresServer } from '../../src/systems/postgres/server.ts';
 import { createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Reason } from '../../api/conditions.ts';
-import { Failure, type FailureKind } from '../../reconcile/kernel/failure.ts';
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Failure, type FailureKind } from '../../kernel/failure.ts';
+import { Secret } from '../../kernel/secret.ts';
 import { type AccessPorts, type LoginRequest, verifyAccess } from './access.ts';
 import type { AccessWish } from './verdict.ts';
 

@@ -1,6 +1,6 @@
 // Proves that a user may log in, by logging in: the verdict on one user's whole chain.
-import type { Secret } from '../../reconcile/kernel/secret.ts';
-import { asFailure, type Failure } from '../../reconcile/kernel/failure.ts';
+import type { Secret } from '../../kernel/secret.ts';
+import { asFailure, type Failure } from '../../kernel/failure.ts';
 import {
   type AccessVerdict,
   type AccessWish,

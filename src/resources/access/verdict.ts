@@ -1,7 +1,7 @@
 // The verdicts of the access proof: what each outcome of a login means, and which link of the chain to look at next.
 import type { ConditionStatus, Reason } from '../../api/conditions.ts';
 import type { UserSpec } from '../../api/schema.ts';
-import type { Failure } from '../../reconcile/kernel/failure.ts';
+import type { Failure } from '../../kernel/failure.ts';
 import type { Pods } from './pod-trust.ts';
 
 export interface AccessWish {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { converge } from '../../reconcile/kernel/converge.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../../reconcile/kernel/config-map.ts';
+import { converge } from '../../kernel/converge.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../../kernel/config-map.ts';
 import { type DesiredConnection, describeConnection, planConnection } from './plan.ts';
 import { connectionResource } from './resource.ts';
 

@@ -1,14 +1,14 @@
 // Decides what becomes of the ConfigMap that tells one user's applications how to connect.
 import { annotations, apiVersion, group, labels, managedByValue } from '../../api/names.ts';
-import type { Plan } from '../../reconcile/kernel/converge.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import type { Plan } from '../../kernel/converge.ts';
+import { Failure } from '../../kernel/failure.ts';
 import {
   type ConfigMapChange,
   type KeptConfigMap,
   type NewConfigMap,
   type OwnerReference,
   sameEntries,
-} from '../../reconcile/kernel/config-map.ts';
+} from '../../kernel/config-map.ts';
 
 interface ConnectionIdentity {
   readonly namespace: string;

@@ -1,6 +1,6 @@
 // Keeps the ConfigMap that tells one user's applications how to connect.
-import type { Resource } from '../../reconcile/kernel/converge.ts';
-import { applyToConfigMap, type ConfigMaps } from '../../reconcile/kernel/config-map.ts';
+import type { Resource } from '../../kernel/converge.ts';
+import { applyToConfigMap, type ConfigMaps } from '../../kernel/config-map.ts';
 import {
   type ConnectionChange,
   describeConnection,

@@ -1,7 +1,7 @@
 // Names, ARNs, documents and tags: exact whatever somebody puts into their parts.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { type DatabaseUser, dbUserARN, isAttachable, parseDbUserARN, parseRoleARN } from './arn.ts';
 import { documentOf, documentSize, readDocument } from './document.ts';
 import {

@@ -1,6 +1,6 @@
 // ARNs of IAM roles and of database users, built from typed parts so that nothing in them can be a wildcard.
 import type { Reason } from '../../api/conditions.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 
 /** A database user as rds-db:connect knows it; `resourceID` is that of the cluster, instance or proxy. */
 export interface DatabaseUser {

@@ -1,5 +1,5 @@
 // Which IAM roles have policies of ours, read off the policies themselves: finds what no object asks for any more.
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { readDocument } from './document.ts';
 import { accountOf, parseDbUserARN, parseRoleARN } from './arn.ts';
 import { policyPath, tagKeys } from './names.ts';

@@ -1,7 +1,7 @@
 // How our policies are named and marked in IAM: path, name and tags, all computed, nothing remembered.
 import { createHash } from 'node:crypto';
 import { group, labels, managedByValue } from '../../api/names.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { parseRoleARN } from './arn.ts';
 
 /** Whose policies: one operator's for one role. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { arnOf, present, roleARN, shard, sight, wish } from '../../../test/builders/policy-fixtures.ts';
 import { policyPath } from './names.ts';
 import { planPolicy } from './plan.ts';

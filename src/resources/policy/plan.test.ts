@@ -1,6 +1,6 @@
 // What is done about the policies of an IAM role, for every state they can be found in.
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { documentSize } from './document.ts';
 import { tagKeys, tagsOf } from './names.ts';
 import { planPolicy } from './plan.ts';

@@ -1,6 +1,6 @@
 // The difference between the policies wanted for an IAM role and those that are there, as changes in a safe order.
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import type { Plan } from '../../reconcile/kernel/converge.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { Plan } from '../../kernel/converge.ts';
 import { isAttachable, parseDbUserARN, parseRoleARN } from './arn.ts';
 import { documentSize } from './document.ts';
 import { shardARN } from './names.ts';

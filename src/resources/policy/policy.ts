@@ -1,5 +1,5 @@
 // What is wanted of the policies of one IAM role, what is there, and what can be done about the difference.
-import type { Failure } from '../../reconcile/kernel/failure.ts';
+import type { Failure } from '../../kernel/failure.ts';
 import type { Tags } from './names.ts';
 
 /**

@@ -1,6 +1,6 @@
 // The managed policies of one IAM role as a resource: observed with as few reads as will do, changed one call at a time.
-import type { Resource } from '../../reconcile/kernel/converge.ts';
-import { asFailure, Failure } from '../../reconcile/kernel/failure.ts';
+import type { Resource } from '../../kernel/converge.ts';
+import { asFailure, Failure } from '../../kernel/failure.ts';
 import { parseRoleARN } from './arn.ts';
 import { describePolicy } from './describe.ts';
 import { documentOf, readDocument } from './document.ts';

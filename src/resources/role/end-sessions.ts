@@ -1,5 +1,5 @@
 // Ends the sessions of a role, and looks until there are none.
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { refusals } from './refusals.ts';
 import type { ObservedRole } from './role.ts';
 import { ownStates, statementsFor } from './sql.ts';

@@ -1,6 +1,6 @@
 // The decision what to change about a role, and in which order.
 import { whyNotUsername } from '../../api/username.ts';
-import type { Plan } from '../../reconcile/kernel/converge.ts';
+import type { Plan } from '../../kernel/converge.ts';
 import { formatMark, looksMarked, markOf, mayEnd, mayKeep, type Mark, releasedComment } from './mark.ts';
 import { refusals, type Refused } from './refusals.ts';
 import type {

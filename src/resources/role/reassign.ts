@@ -1,5 +1,5 @@
 // Hands over what a role owns, in each database in which it owns something, before the role is dropped.
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { identifier, literal } from './quote.ts';
 import type { ObservedRole } from './role.ts';
 import { fence, free, guard, ownStates, plpgsql, type Statement, unused } from './sql.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Failure } from '../../reconcile/kernel/failure.ts';
+import type { Failure } from '../../kernel/failure.ts';
 import { owner, present } from '../../../test/builders/role-fixtures.ts';
 import { markOf } from './mark.ts';
 import { oneLine, refusals, shown } from './refusals.ts';

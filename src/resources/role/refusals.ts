@@ -1,6 +1,6 @@
 // Why a role cannot or must not be as it is wished, in words for the person who has to mend it.
 import { adminStatements, iamAdminSQL } from './admin-statements.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { Mark } from './mark.ts';
 import type { PresentRole } from './role.ts';
 import type { Session } from './server.ts';

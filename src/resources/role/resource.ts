@@ -1,5 +1,5 @@
 // The role as a resource: observed in a batch, changed in one round trip a transaction, ended in order.
-import type { Resource } from '../../reconcile/kernel/converge.ts';
+import type { Resource } from '../../kernel/converge.ts';
 import { describeRole } from './describe.ts';
 import { endSessions } from './end-sessions.ts';
 import { formatMark, mayEnd } from './mark.ts';

@@ -1,6 +1,6 @@
 // What becomes of a role as a script that somebody else reviews and runs, who may find the role there or not.
 import { createHash } from 'node:crypto';
-import type { Failure } from '../../reconcile/kernel/failure.ts';
+import type { Failure } from '../../kernel/failure.ts';
 import { sqlOf } from './describe.ts';
 import { markOf } from './mark.ts';
 import { planRole, stepsOf } from './plan.ts';

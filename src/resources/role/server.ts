@@ -1,5 +1,5 @@
 // What the role needs of a PostgreSQL server: one batched question, and a session to hold.
-import type { Failure } from '../../reconcile/kernel/failure.ts';
+import type { Failure } from '../../kernel/failure.ts';
 
 export interface RoleServer {
   /** How the admin logs in: whoever does it by password must never become a member of rds_iam. */

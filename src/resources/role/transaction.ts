@@ -1,5 +1,5 @@
 // Runs statements as a transaction that stays open for judgement, and finds out which statement was refused.
-import type { Failure } from '../../reconcile/kernel/failure.ts';
+import type { Failure } from '../../kernel/failure.ts';
 import { helperOwner, throughHelper } from './admin-helpers.ts';
 import { questionOf, reading, roleIn } from './observe.ts';
 import { refusals } from './refusals.ts';

@@ -1,6 +1,6 @@
 // Whether a target is in the account of the role by which the operator sees it.
 import type { AssumeRole } from '../../api/schema.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { ResolvedTarget } from './target.ts';
 
 /** Principals are looked for in the account of the database: with a role of another one they would never be found. */

@@ -1,6 +1,6 @@
 // Which addresses may be dialled at all: never this machine itself, never a link-local or metadata service.
 import { BlockList, isIP, isIPv6 } from 'node:net';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 
 /** Names that lead to this machine or to the metadata service of a node wherever they are known. */
 const refusedNames = new Set([

@@ -1,7 +1,7 @@
 // Which secret is asked for, and what of its text is believed.
 import { describe, expect, it } from 'vitest';
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { Secret } from '../../kernel/secret.ts';
 import { judgeMasterSecret, type MasterSecretFacts, passwordIn } from './master-secret.ts';
 import type { Target } from './target.ts';
 

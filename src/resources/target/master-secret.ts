@@ -1,6 +1,6 @@
 // The secret in which RDS keeps the master user's password: whether it can be asked for, and what is in it.
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { Secret } from '../../kernel/secret.ts';
 import type { ServerFacts, Target } from './target.ts';
 
 /** As Describe tells it. Its status is one of creating, active, rotating, impaired. */

@@ -1,5 +1,5 @@
 // The partitions of AWS that the operator knows: which regions are theirs, and what their names of servers end in.
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { ResolvedTarget, Target } from './target.ts';
 
 interface Partition {

@@ -1,5 +1,5 @@
 // Whether an RDS Proxy can be used in front of a database, and what policies, clients and its own role need to know of it.
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { ServerName } from './blue-green.ts';
 
 export interface ResolvedProxy {

@@ -1,5 +1,5 @@
 // Resolves a target: asks AWS where it has to, and judges the answer.
-import { asFailure, Failure } from '../../reconcile/kernel/failure.ts';
+import { asFailure, Failure } from '../../kernel/failure.ts';
 import { type Deployment, deploymentUnderWay, type ServerName } from './blue-green.ts';
 import { judgeMasterSecret, type MasterSecret } from './master-secret.ts';
 import { judgeProxy, type ProxyFacts, type ProxyTargetFacts } from './proxy.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Reason } from '../../api/conditions.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { judgeTarget, type ServerFacts, type Target } from './target.ts';
 
 const cluster: Target = {

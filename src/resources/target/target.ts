@@ -1,6 +1,6 @@
 // What a target is once resolved, and the decision whether the facts that AWS gave allow to use it.
 import type { DatabaseSpec } from '../../api/schema.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { MasterSecretFacts } from './master-secret.ts';
 import { partitionOf, unknownRegion } from './partition.ts';
 import type { ResolvedProxy } from './proxy.ts';

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createRdsTrust } from '../../../test/bed/rds-trust.ts';
 import { createAuthority } from '../../../test/bed/x509.ts';
-import { converge } from '../../reconcile/kernel/converge.ts';
-import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../../reconcile/kernel/config-map.ts';
+import { converge } from '../../kernel/converge.ts';
+import type { ConfigMaps, KeptConfigMap, NewConfigMap } from '../../kernel/config-map.ts';
 import {
   type DesiredTrustBundle,
   describeTrustBundle,

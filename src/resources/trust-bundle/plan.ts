@@ -1,8 +1,8 @@
 // Decides what becomes of a trust bundle's ConfigMap, which all users of one namespace and name share.
 import { group, labels, managedByValue } from '../../api/names.ts';
-import type { Plan } from '../../reconcile/kernel/converge.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import { type KeptConfigMap, type NewConfigMap, sameEntries } from '../../reconcile/kernel/config-map.ts';
+import type { Plan } from '../../kernel/converge.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { type KeptConfigMap, type NewConfigMap, sameEntries } from '../../kernel/config-map.ts';
 import { parseRoots, publicRegion, type Root, rootsWithin, uniteRoots, writeRoots } from './roots.ts';
 
 /** What one user asks of the bundle; `unknown` keeps what is there, `released` does so for good. */

@@ -1,6 +1,6 @@
 // Keeps the ConfigMap with a region's certificate authorities.
-import type { Resource } from '../../reconcile/kernel/converge.ts';
-import { applyToConfigMap, type ConfigMaps } from '../../reconcile/kernel/config-map.ts';
+import type { Resource } from '../../kernel/converge.ts';
+import { applyToConfigMap, type ConfigMaps } from '../../kernel/config-map.ts';
 import {
   describeTrustBundle,
   type DesiredTrustBundle,

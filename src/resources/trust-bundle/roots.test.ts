@@ -3,7 +3,7 @@ import { assert, integer, property, subarray } from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createRdsTrust, type RdsTrust } from '../../../test/bed/rds-trust.ts';
 import { type Authority, createAuthority } from '../../../test/bed/x509.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { acceptBundle, maxBundleBytes, parseRoots, type Root, rootsWithin, uniteRoots } from './roots.ts';
 
 const region = 'ap-northeast-2';

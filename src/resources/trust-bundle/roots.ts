@@ -1,6 +1,6 @@
 // Reads, judges and unites the certificate authorities of a region.
 import { X509Certificate } from 'node:crypto';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 
 export interface Root {
   /** Written anew from the certificate itself, so that nothing else of what was read is passed on. */

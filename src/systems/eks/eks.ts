@@ -5,7 +5,7 @@ import {
   ListPodIdentityAssociationsCommand,
   ResourceNotFoundException,
 } from '@aws-sdk/client-eks';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { PodIdentity, PodIdentityPort } from '../../reconcile/principals.ts';
 import { sharedLook } from '../rds/shared-look.ts';
 import { type OnCall, recorded } from '../sts/calls.ts';

@@ -1,7 +1,7 @@
 // How a call to IAM is made: its turn, its leader check, its time limit, and who sends it again.
 import { IAMClient } from '@aws-sdk/client-iam';
 import { expect, test } from 'vitest';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { type Calls, createCalls } from './calls.ts';
 import type { TokenBucket } from './token-bucket.ts';
 

@@ -1,6 +1,6 @@
 // How IAM is called: in turn, with a time limit, retried in one place, and with every error as a failure of ours.
 import type { IAMClient } from '@aws-sdk/client-iam';
-import { Failure, type FailureKind } from '../../reconcile/kernel/failure.ts';
+import { Failure, type FailureKind } from '../../kernel/failure.ts';
 import type { Clock } from './clock.ts';
 import { errorName, failureOf, httpStatus, isAmbiguous, isThrottling } from './failures.ts';
 import type { TokenBucket } from './token-bucket.ts';

@@ -1,6 +1,6 @@
 // What an error of IAM means for the user, and what is remembered of writes that IAM does not show yet.
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { ListedPolicy } from '../../resources/policy/port.ts';
 import { failureOf, isAmbiguous, isThrottling } from './failures.ts';
 import { createOwnWrites } from './own-writes.ts';

@@ -1,6 +1,6 @@
 // AWS's errors of IAM as failures of ours, in one table. What AWS writes goes to the log only.
 import type { Reason } from '../../api/conditions.ts';
-import { Failure, type FailureKind } from '../../reconcile/kernel/failure.ts';
+import { Failure, type FailureKind } from '../../kernel/failure.ts';
 
 interface Row {
   readonly kind: FailureKind;

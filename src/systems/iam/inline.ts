@@ -1,6 +1,6 @@
 // Inline policies of roles: IAM lists them nowhere, so each is read by name, and held against what we wrote ourselves.
 import { DeleteRolePolicyCommand, GetRolePolicyCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { PolicyPort } from '../../resources/policy/port.ts';
 import type { Calls } from './calls.ts';
 import type { Clock } from './clock.ts';

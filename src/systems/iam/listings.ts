@@ -1,6 +1,6 @@
 // The policies under a path, listed in pages, as one read for all who ask, held against what we wrote ourselves.
 import { ListPoliciesCommand, type Policy } from '@aws-sdk/client-iam';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { ListedPolicy } from '../../resources/policy/port.ts';
 import type { Calls } from './calls.ts';
 import type { Clock } from './clock.ts';

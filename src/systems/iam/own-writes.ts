@@ -1,5 +1,5 @@
 // What we wrote and IAM has not shown yet: until it does, what it shows is no observation.
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { ListedPolicy } from '../../resources/policy/port.ts';
 
 /** How a policy was left. What is undefined is not known, and so matches anything. */

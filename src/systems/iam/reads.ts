@@ -9,7 +9,7 @@ import {
   type ListEntitiesForPolicyCommandOutput,
   ListPolicyVersionsCommand,
 } from '@aws-sdk/client-iam';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import type { AccessPorts } from '../../resources/access/access.ts';
 import { type Entity, fixedQuotas, type Quotas } from '../../resources/policy/policy.ts';
 import type { CurrentPolicy, PolicyPort } from '../../resources/policy/port.ts';

@@ -1,6 +1,6 @@
 // What people and the retry table get to see of the API server's errors.
 import { expect, test } from 'vitest';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { asKubeFailure, orKubeFailure } from './failures.ts';
 import { errorFromAnswer, noAnswer } from './kube-error.ts';
 

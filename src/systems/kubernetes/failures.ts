@@ -1,5 +1,5 @@
 // What each error of the API server means to a pass: the one place where KubeError becomes Failure.
-import { Failure, type FailureKind } from '../../reconcile/kernel/failure.ts';
+import { Failure, type FailureKind } from '../../kernel/failure.ts';
 import { KubeError } from './kube-error.ts';
 
 /**

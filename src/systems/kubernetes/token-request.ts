@@ -1,5 +1,5 @@
 // Short-lived tokens of ServiceAccounts, by the API server's TokenRequest.
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Secret } from '../../kernel/secret.ts';
 import { noAnswer } from './kube-error.ts';
 import { kinds, pathOf } from './resource.ts';
 import type { KubeTransport } from './transport.ts';

@@ -1,8 +1,8 @@
 // Which passwords are tried, in which order, and what a refusal is told as.
 import { type Client, DatabaseError } from 'pg';
 import { expect, it } from 'vitest';
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { Secret } from '../../kernel/secret.ts';
 import { adminLogin } from './admin-login.ts';
 
 const client = {} as Client;

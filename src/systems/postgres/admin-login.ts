@@ -1,7 +1,7 @@
 // The admin's login over a change of its password: whichever of two is taken, and how long a refusal may be passing.
 import type { Client } from 'pg';
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import type { Secret } from '../../reconcile/kernel/secret.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { Secret } from '../../kernel/secret.ts';
 import { troubleOf } from './failures.ts';
 
 /** As long as those who rotate passwords need from the first place that has the new one to the last. */

@@ -1,7 +1,7 @@
 // Where a connection may go: what a name leads to is judged when it is dialled, not only when it is written.
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Secret } from '../../kernel/secret.ts';
 import { connect } from './connection.ts';
 
 let dialled = 0;

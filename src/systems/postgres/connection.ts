@@ -3,8 +3,8 @@ import { lookup } from 'node:dns';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import { Client } from 'pg';
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import type { Secret } from '../../reconcile/kernel/secret.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { Secret } from '../../kernel/secret.ts';
 import { noAnswer } from './failures.ts';
 
 export interface ConnectionRequest {

@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg';
 import { describe, expect, it } from 'vitest';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { adminFailure, endsSession, loginFailure, troubleOf } from './failures.ts';
 
 const endpoint = { host: 'orders.example', port: 5432 };

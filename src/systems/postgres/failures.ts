@@ -1,7 +1,7 @@
 // What each error of PostgreSQL, its driver, the network and TLS means: the one table, for the admin's sessions and for logins.
 import { DatabaseError } from 'pg';
 import type { Reason } from '../../api/conditions.ts';
-import { asFailure, Failure, type FailureKind } from '../../reconcile/kernel/failure.ts';
+import { asFailure, Failure, type FailureKind } from '../../kernel/failure.ts';
 
 /** What happened, in kinds that matter to us. `code` is what is known of it besides. */
 export type Trouble =

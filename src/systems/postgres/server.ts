@@ -1,7 +1,7 @@
 // A PostgreSQL server as its admin sees it: pooled sessions, each set up in the same way, and batched questions.
 import { DatabaseError, type Client } from 'pg';
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import type { Secret } from '../../reconcile/kernel/secret.ts';
+import { Failure } from '../../kernel/failure.ts';
+import type { Secret } from '../../kernel/secret.ts';
 import type { Answer, RoleServer, Row, Session } from '../../resources/role/server.ts';
 import { lockMs } from '../../resources/role/sql.ts';
 import { adminLogin } from './admin-login.ts';

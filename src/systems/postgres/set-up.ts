@@ -1,6 +1,6 @@
 // What every admin session is told and asked right after the login.
 import type { Client } from 'pg';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { adminStatements } from '../../resources/role/admin-statements.ts';
 import {
   helperFunction,

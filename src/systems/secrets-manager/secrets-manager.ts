@@ -1,7 +1,7 @@
 // Secrets Manager: the text of one secret, as it is now.
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { Secret } from '../../kernel/secret.ts';
 import { type OnCall, recorded } from '../sts/calls.ts';
 
 /** Throws a Failure in which there is nothing of the secret. */

@@ -2,7 +2,7 @@
 import type { STSClient } from '@aws-sdk/client-sts';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import type { AssumeRole } from '../../api/schema.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { assumeStatement } from '../../resources/access/verdict.ts';
 import { connections, type ProxyEnvironment } from '../connections.ts';
 import { type OnCall, recorded } from './calls.ts';

@@ -1,5 +1,5 @@
 // Turns what the AWS SDK throws into our Failure, for the services that only read or assume: RDS, STS and Secrets Manager.
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 
 /** The call that failed, for the message: nothing in it comes from AWS. */
 export interface AwsAction {

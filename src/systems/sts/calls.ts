@@ -1,6 +1,6 @@
 // One record for each call to AWS, for metrics.
 import { performance } from 'node:perf_hooks';
-import type { FailureKind } from '../../reconcile/kernel/failure.ts';
+import type { FailureKind } from '../../kernel/failure.ts';
 import { type AwsAction, awsFailure, httpStatus } from './aws-failure.ts';
 
 export interface AwsCall {

@@ -6,8 +6,8 @@ import {
   GetCallerIdentityCommand,
   type STSClient,
 } from '@aws-sdk/client-sts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Failure } from '../../kernel/failure.ts';
+import { Secret } from '../../kernel/secret.ts';
 import type { AccessPorts, AwsCredentials } from '../../resources/access/access.ts';
 import { type OnCall, recorded } from './calls.ts';
 

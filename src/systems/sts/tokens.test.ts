@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Secret } from '../../kernel/secret.ts';
 import { operatorTokens, signToken } from './tokens.ts';
 
 const of = {

@@ -1,6 +1,6 @@
 // Login tokens for rds-db:connect, signed locally: no call to AWS.
 import { Signer, type SignerConfig } from '@aws-sdk/rds-signer';
-import { Secret } from '../../reconcile/kernel/secret.ts';
+import { Secret } from '../../kernel/secret.ts';
 import type { AccessPorts, TokenFor } from '../../resources/access/access.ts';
 import { awsFailure } from './aws-failure.ts';
 

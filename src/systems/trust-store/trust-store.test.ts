@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createRdsTrust, type RdsTrust } from '../../../test/bed/rds-trust.ts';
 import { startTrustStore, type TrustStore as StandIn } from '../../../test/bed/trust-store.ts';
-import { Failure } from '../../reconcile/kernel/failure.ts';
+import { Failure } from '../../kernel/failure.ts';
 import { acceptBundle, maxBundleBytes } from '../../resources/trust-bundle/roots.ts';
 import { trustStore, type TrustStore, type TrustStoreOptions } from './trust-store.ts';
 

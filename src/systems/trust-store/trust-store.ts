@@ -1,6 +1,6 @@
 // Amazon's trust store for RDS, or a mirror of it: fetches the certificate bundle of a region and keeps the last good one, over a restart too.
 import { type Dispatcher, fetch } from 'undici';
-import { asFailure, Failure } from '../../reconcile/kernel/failure.ts';
+import { asFailure, Failure } from '../../kernel/failure.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 
 export interface TrustStore {

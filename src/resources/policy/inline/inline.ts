@@ -1,7 +1,7 @@
 // The one inline policy of an IAM role that is ours: what is wanted of it, what is there, and the difference; pure.
 import { createHash } from 'node:crypto';
-import type { Plan } from '../../../reconcile/kernel/converge.ts';
-import { Failure } from '../../../reconcile/kernel/failure.ts';
+import type { Plan } from '../../../kernel/converge.ts';
+import { Failure } from '../../../kernel/failure.ts';
 import { parseRoleARN } from '../arn.ts';
 import { documentOf, documentSize, type ReadDocument, readDocument } from '../document.ts';
 import { claimsOf, isClaimed, releasedOf } from '../placement.ts';

@@ -1,5 +1,5 @@
 // The inline policy of one IAM role as a resource: read as it is, written whole.
-import type { Resource } from '../../../reconcile/kernel/converge.ts';
+import type { Resource } from '../../../kernel/converge.ts';
 import { parseRoleARN } from '../arn.ts';
 import {
   type DesiredInline,

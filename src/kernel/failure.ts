@@ -1,5 +1,5 @@
 // What can go wrong, in closed kinds, and what each kind means for the next try.
-import type { Reason } from '../../api/conditions.ts';
+import type { Reason } from '../api/conditions.ts';
 
 export type FailureKind =
   | 'invalid' // what was declared cannot be: a person must change it
