@@ -13,7 +13,7 @@ export const adminReasons = {
   },
   AdminChanging: {
     means:
-      'The server refuses a password of the admin that it took a moment ago: it is being rotated, and the server or the Secret has the old one still. Or the IamDatabase leads to another admin or server now, and the connections of before are being closed. Until then what was said of an object that is Ready stands.',
+      'The server refuses a password of the admin that it took a moment ago: it is being rotated, and the server or the Secret has the old one still. Or the IamDatabase was changed, and the connections of before are being closed. Until then what was said of an object that is Ready stands.',
     remedy:
       'Wait; a password that is refused for three minutes is told as AdminLoginRefused. Put the new one into the Secret.',
   },

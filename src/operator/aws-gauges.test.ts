@@ -22,7 +22,7 @@ it('tells of what is named at the moment, of the own account always, and of what
         new Map(
           identity === undefined
             ? [['policies', { used: 1, limit: 10 }]]
-            : [['policies', { used: 2, limit: undefined }]],
+            : [['policies', { used: identity.arn.endsWith('more') ? 3 : 2, limit: undefined }]],
         ),
       bundle: (region) => (region === 'us-east-1' ? undefined : { endsAt: 5_000, fetchedAt: 3_000 }),
     },
@@ -44,6 +44,13 @@ it('tells of what is named at the moment, of the own account always, and of what
       'iamdb_ca_bundle_fetched_timestamp_seconds{region="eu-west-1"} 3',
     ].toSorted(),
   );
+
+  // Another role in the same account has seen more of it.
+  const more = { arn: 'arn:aws:iam::444455556666:role/more' };
+  databases = [inRegion('us-east-1', { assumeRole }), inRegion('us-west-2', { assumeRole: more })];
+  expect((await told()).filter((line) => line.includes('444455556666'))).toEqual([
+    'iamdb_iam_quota_used{account="444455556666",quota="policies"} 3',
+  ]);
 
   databases = [];
   expect((await told()).toSorted()).toEqual(own.toSorted());

@@ -27,10 +27,25 @@ export function tellOfAws(
   facts: AwsFacts,
 ): void {
   metrics.onScrape(() => {
-    const quotas = identitiesOf(databases()).flatMap((identity) => {
+    const each = identitiesOf(databases()).flatMap((identity) => {
       const account = identity === undefined ? 'own' : accountOf(identity.arn);
       return [...(facts.quotas(identity) ?? [])].map(([quota, found]) => ({ account, quota, ...found }));
     });
+    // Several roles may be assumed in one account, and each has seen some of it.
+    const quotas = [...Map.groupBy(each, ({ account, quota }) => `${account} ${quota}`).values()].flatMap(
+      (same) => {
+        const [one] = same;
+        return one === undefined
+          ? []
+          : [
+              {
+                ...one,
+                used: largest(same.map(({ used }) => used)),
+                limit: largest(same.map(({ limit }) => limit)),
+              },
+            ];
+      },
+    );
     const regions = [...new Set(databases().map(declaredRegion))];
     const bundles = regions.map((region) => ({ region, ...facts.bundle(region) }));
 
@@ -56,3 +71,8 @@ export function tellOfAws(
     );
   });
 }
+
+const largest = (values: readonly (number | undefined)[]): number | undefined => {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+};

@@ -1,11 +1,12 @@
-// Events as the passes tell them, about the very version of the object that was looked at; those that warn go to the log too.
+// Events as the passes tell them, about the very version of the object that was looked at; what is told at its end goes to the log too.
 import { apiVersion } from '../api/names.ts';
+import type { EventReason } from '../api/event-reasons.ts';
 import type { EventRecorder } from '../controller/events.ts';
 import type { Log } from '../ops/log.ts';
 import type { World } from '../reconcile/world.ts';
 
 export const eventsAbout =
-  (events: EventRecorder, log: Pick<Log, 'info'>): World['event'] =>
+  (events: EventRecorder, log: Pick<Log, 'warn'>): World['event'] =>
   (about, { type, reason, message }) => {
     const { name, namespace, uid, resourceVersion } = about.metadata;
     const regarding = {
@@ -16,7 +17,14 @@ export const eventsAbout =
       resourceVersion,
       ...(namespace === undefined ? {} : { namespace }),
     };
-    // Whoever may write events in a namespace may forge one; and what is told at the end of an object is told nowhere else.
-    if (type === 'Warning') log.info({ event: reason }, message);
+    // Whoever may write events in a namespace may forge one; and this is told nowhere else.
+    if (atTheEnd.has(reason))
+      log.warn({ event: reason, object: `${about.kind} ${namespace ?? ''}/${name}` }, message);
     events.record({ regarding, type, reason, action: 'Reconcile', note: message });
   };
+
+const atTheEnd: ReadonlySet<string> = new Set([
+  'RoleLeft',
+  'Retained',
+  'RoleGivenUp',
+] satisfies readonly EventReason[]);

@@ -4,6 +4,7 @@ import type { IamDatabaseUser } from '../api/objects.ts';
 import type { DatabaseSpec } from '../api/schema.ts';
 import { stanceOf } from '../reconcile/contributions.ts';
 import { createDetachments, detachmentWindowMs } from '../reconcile/detachments.ts';
+import { targetOrLast } from '../reconcile/database-state.ts';
 import { converge, type Outcome } from '../kernel/converge.ts';
 import { preview } from '../kernel/preview.ts';
 import { hasBegun, type Standing, standingOf } from '../reconcile/standing.ts';
@@ -147,7 +148,7 @@ export function createRolePolicies(options: RolePolicyOptions): {
    */
   const targetLeft = (user: IamDatabaseUser, { state }: Standing) =>
     state === 'unresolved' && hasBegun(user)
-      ? world.stateOf(user.spec.databaseRef.name)?.lastTarget
+      ? targetOrLast(world.stateOf(user.spec.databaseRef.name))
       : undefined;
 
   const passOverManaged = async (roleARN: string, held: Held, signal: AbortSignal) => {

@@ -3,7 +3,7 @@ import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { annotations, labels } from '../api/names.ts';
 import type { Config } from '../config.ts';
 import { chosen } from '../kernel/converge.ts';
-import type { DatabaseState } from '../reconcile/database-state.ts';
+import { type DatabaseState, targetOrLast } from '../reconcile/database-state.ts';
 import { asFailure, Failure } from '../kernel/failure.ts';
 import type { NamespaceFacts } from '../reconcile/allow.ts';
 import { userARNs } from '../reconcile/user-arns.ts';
@@ -182,8 +182,8 @@ export function createWorld(options: {
       return rest.every((policyARN) => policyARN !== undefined) ? first : undefined;
     },
     rolesHolding: async (user, signal) => {
-      const target = known.states.get(user.spec.databaseRef.name)?.target;
-      const own = target === undefined || target instanceof Failure ? undefined : seen.arnsOf(user, target);
+      const target = targetOrLast(known.states.get(user.spec.databaseRef.name));
+      const own = target === undefined ? undefined : seen.arnsOf(user, target);
       const { username } = user.spec;
       const holds = ({ arns, usernames }: KnownPolicy) =>
         own === undefined ? usernames.includes(username) : own.some((arn) => arns.includes(arn));

@@ -1,4 +1,5 @@
 // How access ends: the role's part, and the part in the policies of its IAM roles.
+import { targetOrLast } from './database-state.ts';
 import type { ConditionType, Reason } from '../api/conditions.ts';
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import type { ObservedPolicies } from '../resources/policy/policy.ts';
@@ -170,8 +171,8 @@ async function endOurPolicies(
   world: World,
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
-  const target = world.stateOf(user.spec.databaseRef.name)?.target;
-  const arns = target === undefined || target instanceof Failure ? [] : world.arnsOf(user, target);
+  const target = targetOrLast(world.stateOf(user.spec.databaseRef.name));
+  const arns = target === undefined ? [] : world.arnsOf(user, target);
   const end = async (roleARN: string) => {
     const { managed, inline } = await world.convergePolicy(roleARN, signal, 'first');
     const shards = (observed: ObservedPolicies) => observed.shards.flatMap((shard) => shard.arns);

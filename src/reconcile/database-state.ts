@@ -25,7 +25,9 @@ export interface DatabaseState {
   /** Of the proxies that are declared; those of the last resolved target while there is none. */
   readonly proxies?: readonly KnownProxy[];
   /** The rehearsal's answer; NotUsed where somebody else keeps the roles. */
-  readonly admin: { readonly serverVersion: string; readonly advice?: string } | Failure | 'NotUsed';
+  readonly admin: { readonly serverVersion: string } | Failure | 'NotUsed';
+  /** What should be known of how the admin logs in, though it may work. */
+  readonly advice?: string | undefined;
   /** As what the database was rehearsed, where it may sleep. */
   readonly rehearsedAs?: string | undefined;
   /** When the admin was asked last. */
@@ -33,6 +35,10 @@ export interface DatabaseState {
   /** Connections to the server behind the target, as the admin; undefined where there are none. */
   readonly server: RoleServer | undefined;
 }
+
+/** Where a database is or, where that cannot be told now, was last: by this goes what its users left behind. */
+export const targetOrLast = (state: DatabaseState | undefined): ResolvedTarget | undefined =>
+  state?.target instanceof Failure ? state.lastTarget : state?.target;
 
 /** Whether AWS did not answer: that is no news about the database. */
 export const isLossOfSight = (target: ResolvedTarget | Failure): target is Failure =>

@@ -8,7 +8,7 @@ import { noAdmin } from './admin.ts';
 import { checkAddress } from '../resources/target/address.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
-import { type DatabaseState, isLossOfSight } from './database-state.ts';
+import { type DatabaseState, isLossOfSight, targetOrLast } from './database-state.ts';
 import { asFailure, Failure } from '../kernel/failure.ts';
 import { heldLink } from './lose-permission.ts';
 import { keyOf } from './names.ts';
@@ -54,7 +54,7 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
     const before = world.stateOf(database.metadata.name);
     return {
       target,
-      lastTarget: before?.target instanceof Failure ? before.lastTarget : before?.target,
+      lastTarget: targetOrLast(before),
       ...found,
       ...missingOf(target, before, world.now(), world.settings.timeScale),
       admin: new Failure('unavailable', 'Waiting', 'Waits for TargetResolved.'),
@@ -68,8 +68,9 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
   if (database.spec.admin === undefined) return { target, ...found, admin: noAdmin, server: undefined };
   const server = world.open(database, target);
   const rehearsal = await rehearse(database, target, server, world, signal);
-  const admin = advised(rehearsal.admin, await advice(database, world, signal));
-  return { target, ...found, ...rehearsal, admin, server, rehearsedAs: rehearsedAs(database) };
+  // Not being told is not worth a word beside what the rehearsal says.
+  const advice = await world.adviceOn(database.spec, signal).catch(() => undefined);
+  return { target, ...found, ...rehearsal, advice, server, rehearsedAs: rehearsedAs(database) };
 }
 
 /**
@@ -100,22 +101,6 @@ const isRejectedLately = ({ admin, rehearsedAt = 0 }: DatabaseState, { now, sett
   admin instanceof Failure &&
   admin.reason === 'CertificateRejected' &&
   now() - rehearsedAt < certificateRestMs * settings.timeScale;
-
-/** Not being told is not worth a word beside what the rehearsal says. */
-const advice = async ({ spec }: IamDatabase, world: World, signal: AbortSignal) =>
-  await world.adviceOn(spec, signal).catch(() => undefined);
-
-function advised(admin: DatabaseState['admin'], text: string | undefined): DatabaseState['admin'] {
-  if (admin === 'NotUsed') return admin;
-  if (!(admin instanceof Failure)) {
-    const { serverVersion } = admin;
-    return { serverVersion, ...(text === undefined ? {} : { advice: text }) };
-  }
-  // One that is told again has it already.
-  if (text === undefined || admin.message.endsWith(text)) return admin;
-  const { kind, reason, message, cause } = admin;
-  return new Failure(kind, reason, `${message} ${text}`, { cause });
-}
 
 /**
  * AWS not answering is no news about the database: what was resolved before stays. What AWS says (missing, stopped,
@@ -216,7 +201,7 @@ const timing = (database: IamDatabase, { settings: { timeScale }, now }: World) 
   timeScale,
 });
 
-function linksOf({ target, unconfirmed, admin }: DatabaseState): readonly Link[] {
+function linksOf({ target, unconfirmed, admin, advice }: DatabaseState): readonly Link[] {
   if (target instanceof Failure)
     return [failed('TargetResolved', target), waiting('AdminReady', 'TargetResolved')];
   const [trouble] = target.troubles ?? [];
@@ -228,17 +213,21 @@ function linksOf({ target, unconfirmed, admin }: DatabaseState): readonly Link[]
           ...(unconfirmed === undefined ? {} : { failure: unconfirmed }),
         }
       : failed('TargetResolved', trouble),
-    adminLink(admin),
+    adminLink(admin, advice),
   ];
 }
 
-function adminLink(admin: DatabaseState['admin']): Link {
+function adminLink(admin: DatabaseState['admin'], advice: string | undefined): Link {
+  const more = advice === undefined ? '' : ` ${advice}`;
   if (admin === 'NotUsed') return adminNotUsed;
-  if (admin instanceof Failure) return failed('AdminReady', admin);
+  if (admin instanceof Failure) {
+    const link = failed('AdminReady', admin);
+    return { ...link, message: `${link.message}${more}` };
+  }
   return good(
     'AdminReady',
     'Rehearsed',
-    `The admin may create roles and grant rds_iam without losing its login.${admin.advice === undefined ? '' : ` ${admin.advice}`}`,
+    `The admin may create roles and grant rds_iam without losing its login.${more}`,
   );
 }
 

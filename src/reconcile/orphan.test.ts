@@ -269,6 +269,23 @@ describe('a database that cannot be reached', () => {
     },
   );
 
+  it('that is stopped holds up nobody for the trouble of a namesake on another server', async () => {
+    const world = await working({ orphanOnUnreachable: true });
+    const other = roleARN.replace('checkout', 'other');
+    await withTwin(world, { principals: [{ roleARN: other }] });
+    await reconcileUser('payments/twin', world, signal);
+    world.policies.missing.add(other);
+    world.policies.detachAll(other);
+    world.broken.resolve = stopped;
+    await reconcileDatabase('orders', world, signal);
+    leave(world);
+    await answers(world, [
+      [0, stopped],
+      [2, stopped],
+    ]);
+    expect(isGone(world)).toBe(true);
+  });
+
   it('that is stopped gives nobody who never began a say over what users of another cluster have', async () => {
     const theirs = await working({});
     const world = aWorld({}, { outside: theirs, scope: 'cluster-2' });

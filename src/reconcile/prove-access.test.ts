@@ -372,6 +372,19 @@ describe('after a restart', () => {
   });
 });
 
+it('a login through other roles than the last is one after a change, whoever made it', async () => {
+  const world = await proven();
+  world.time += hour / 2;
+  const other = roleARN.replace('checkout', 'other');
+  const user = world.stored();
+  world.put({ ...user, spec: { ...user.spec, principals: [{ roleARN: other }] } });
+  // A pass for another user of that role wrote this one's ARN as well.
+  await world.convergePolicy(other, signal);
+  world.time += 1_000;
+  await pass(world);
+  expect(world.wishes.at(-1)?.changedAt).toBe(world.time);
+});
+
 it('a login after a change is told when that was, and the next one too', async () => {
   const world = await proven({ verdict: verdicts.propagating });
   const began = world.time;

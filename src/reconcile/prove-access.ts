@@ -50,18 +50,21 @@ export async function proveAccess(
   ) {
     // One that was carried over has to become due, so it is remembered with the time at which it does.
     world.proofs.set(user.metadata.uid, last);
-    if (!isPeriodic) return { link: linkOf(last, isAsleep), proof: last };
+    if (!isPeriodic) return { link: linkOf(last, isAsleep, world), proof: last };
     const dueMs = last.countsFrom + intervalMs - now;
-    if (dueMs > 0) return { link: linkOf(last, isAsleep), proof: last, againMs: dueMs };
+    if (dueMs > 0) return { link: linkOf(last, isAsleep, world), proof: last, againMs: dueMs };
   }
+  // What this pass finds done may have been written by one that failed, or by another user's.
+  const isOfOthers = last !== undefined && !isThroughTheSame(last, { arns, roleARNs });
   const changedAt = isKeptByOthers(just.policies)
     ? undefined
-    : changed
+    : changed || isOfOthers
       ? now
       : (last?.changedAt ?? changeBeforeRestart(user, last, now));
   const { verdict, roots } = await verify(user, standing, arns, changedAt, world, signal);
   const { generation } = user.metadata;
-  const at = { at: now, countsFrom: now, changedAt };
+  const isAsBefore = last?.verdict.status === verdict.status && last.verdict.reason === verdict.reason;
+  const at = { at: now, countsFrom: now, changedAt, since: isAsBefore ? last.since : now };
   const proof: Proof = {
     ...at,
     verdict,
@@ -73,7 +76,7 @@ export async function proveAccess(
   };
   world.proofs.set(user.metadata.uid, proof);
   const againMs = againAfter(verdict, isPeriodic ? intervalMs : undefined, world);
-  return { link: linkOf(proof, isAsleep), proof, ...(againMs === undefined ? {} : { againMs }) };
+  return { link: linkOf(proof, isAsleep, world), proof, ...(againMs === undefined ? {} : { againMs }) };
 }
 
 /** Nothing of ours spreads in IAM then: a refusal is one, until somebody attaches the policy. */
@@ -184,6 +187,7 @@ function carriedOver(user: IamDatabaseUser, intervalMs: number, now: number): Pr
     // The time in status may be a day old, so the next proof comes due at a place in the interval that is the object's own.
     countsFrom: Math.max(at, now - intervalMs * spreadOf(metadata.uid)),
     changedAt: at,
+    since: at,
   };
 }
 
@@ -192,17 +196,24 @@ const isProven = ({ verdict: { status, reason } }: Proof) =>
   status === 'True' || reason === 'ProvenAsOperator';
 
 /** What a login was answered, and the next one would be answered alike, as far as can be told without waking anybody. */
-async function mayRest(
-  { verdict: { restMs }, at, rejectedRoots }: Proof,
-  standing: Eligible,
-  world: World,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (restMs === undefined || world.now() - at >= restMs * world.settings.timeScale) return false;
+async function mayRest(last: Proof, standing: Eligible, world: World, signal: AbortSignal): Promise<boolean> {
+  const { rejectedRoots } = last;
+  const restMs = restOf(last, world);
+  if (restMs === undefined || world.now() - last.at >= restMs * world.settings.timeScale) return false;
   if (rejectedRoots === undefined) return true;
   const roots = await rootsOf(standing, world, signal).catch(asFailure);
   return roots instanceof Failure || roots === rejectedRoots;
 }
+
+/**
+ * How long an answer is let stand, in milliseconds before scaling: as long as it has stood already, so that what somebody
+ * is mending is looked at soon and what nobody mends wakes the database ever more seldom.
+ */
+function restOf({ verdict: { restMs }, at, since }: Proof, { settings }: World): number | undefined {
+  if (restMs === undefined) return undefined;
+  return Math.min(restMs, Math.max(firstRestMs, (at - since) / settings.timeScale));
+}
+const firstRestMs = 600_000;
 
 const rootsOf = async ({ target }: Eligible, world: World, signal: AbortSignal) =>
   await world.roots(target.region, target.partition, signal);
@@ -213,15 +224,19 @@ const isOfTheSame = (
   { arns, roleARNs, where }: Pick<Proof, 'arns' | 'roleARNs' | 'where'>,
 ) =>
   last.generation === user.metadata.generation &&
-  last.arns.join(' ') === arns.join(' ') &&
-  last.roleARNs.join(' ') === roleARNs.join(' ') &&
+  isThroughTheSame(last, { arns, roleARNs }) &&
   (last.where === undefined || last.where === where);
+
+/** What its policies have to allow, and to whom. */
+const isThroughTheSame = (last: Proof, { arns, roleARNs }: Pick<Proof, 'arns' | 'roleARNs'>) =>
+  last.arns.join(' ') === arns.join(' ') && last.roleARNs.join(' ') === roleARNs.join(' ');
 
 const placeOf = ({ target, database: { spec } }: Eligible) =>
   JSON.stringify([target.endpoint, target.port, spec.database, spec.connectTo]);
 
-function linkOf(proof: Proof, isAsleep: boolean): Link {
-  const { status, reason, retryAfterMs, restMs, failure } = proof.verdict;
+function linkOf(proof: Proof, isAsleep: boolean, world: World): Link {
+  const { status, reason, retryAfterMs, failure } = proof.verdict;
+  const restMs = restOf(proof, world);
   const message = `${proof.verdict.message}${isAsleep && restMs !== undefined ? notTriedAgain(restMs) : ''}`;
   // Only a person, or IAM in its own time, mends a refusal; a network comes back by itself.
   const kind = reason === 'Unreachable' ? 'unavailable' : 'denied';
@@ -238,7 +253,7 @@ function linkOf(proof: Proof, isAsleep: boolean): Link {
 }
 
 const notTriedAgain = (restMs: number) =>
-  ` The database is not woken to try again for ${Math.round(restMs / 3_600_000)} h (resync): once that is mended, ask for it with annotation ${annotations.reconcileRequestedAt}.`;
+  ` The database is not woken to try again for ${Math.round(restMs / 60_000)} minutes (resync): once that is mended, ask for it with annotation ${annotations.reconcileRequestedAt}.`;
 
 const notAsked: Link = {
   type: 'AccessVerified',

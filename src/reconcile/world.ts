@@ -187,6 +187,8 @@ export interface Proof {
   readonly countsFrom: number;
   /** The roots by which the server's certificate was rejected: others may take it. */
   readonly rejectedRoots?: string;
+  /** Since when the verdict is this one. */
+  readonly since: number;
   /** When its policy or role last changed by our hand. */
   readonly changedAt: number | undefined;
 }

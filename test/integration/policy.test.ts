@@ -304,6 +304,15 @@ test('a new resource id is in force after two calls, however often it changes', 
     expect(await allowed()).toEqual([arnOf('a', `cluster-${round}`), arnOf('b', `cluster-${round}`)]);
   }
   expect(await versions()).toHaveLength(4);
+
+  // Room that could not be made fails nothing of what was given, and the next change makes it first.
+  const lift = aws.faults.add({ service: 'iam', action: 'DeletePolicyVersion', error: 'AccessDenied' });
+  expect((await pass(system, madeBy('cluster-7'))).result).toBe('changed');
+  lift();
+  expect(await versions()).toHaveLength(5);
+  expect((await pass(system, madeBy('cluster-8'))).result).toBe('changed');
+  expect(await allowed()).toEqual([arnOf('a', 'cluster-8'), arnOf('b', 'cluster-8')]);
+  expect(await versions()).toHaveLength(4);
 });
 
 describe('drift made behind our back', () => {

@@ -52,7 +52,7 @@ describe('the verdict on a user', () => {
     [
       notAssumable([roleARN], undefined),
       'NotProven',
-      `The operator may not assume ${roleARN}, so nobody has logged in. For a proof add to the role's trust policy: {"Effect":"Allow","Principal":{"AWS":"<ARN of the operator's role>"},"Action":["sts:AssumeRole","sts:TagSession"]} and let that principal's own policy allow sts:AssumeRole and sts:TagSession on it; or set spec.probe.as to Nobody to say that this is meant.`,
+      `The operator may not assume ${roleARN}, so nobody has logged in as it. For a proof add to the role's trust policy: {"Effect":"Allow","Principal":{"AWS":"<ARN of the operator's role>"},"Action":["sts:AssumeRole","sts:TagSession"]} and let that principal's own policy allow sts:AssumeRole and sts:TagSession on it; or set spec.probe.as to Nobody to say that this is meant.`,
       undefined,
     ],
     [

@@ -136,7 +136,7 @@ export function notAssumable(roleARNs: readonly string[], callerARN: string | un
   return {
     status: 'Unknown',
     reason: 'NotProven',
-    message: `The operator may not assume ${first}${more}, so nobody has logged in. For a proof add to the role's trust policy: ${assumeStatement(callerARN)} and let that principal's own policy allow sts:AssumeRole and sts:TagSession on it; or set spec.probe.as to Nobody to say that this is meant.`,
+    message: `The operator may not assume ${first}${more}, so nobody has logged in as it. For a proof add to the role's trust policy: ${assumeStatement(callerARN)} and let that principal's own policy allow sts:AssumeRole and sts:TagSession on it; or set spec.probe.as to Nobody to say that this is meant.`,
   };
 }
 

@@ -236,7 +236,7 @@ export function openServer(options: ServerOptions): PostgresServer {
 
 /** A pass that began before the IamDatabase changed comes too late, and nothing is wrong. */
 const beingClosed =
-  'The IamDatabase leads to another admin or server than before, and the connections of before are being closed; the operator looks again with the new ones.';
+  'The connections to this server are being closed, because the IamDatabase was changed or is gone; the operator looks again.';
 
 /** A text with several statements is answered with a list. */
 function resultsOf(result: unknown): readonly { readonly rows: readonly Row[] }[] {
