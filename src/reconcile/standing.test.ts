@@ -198,6 +198,22 @@ describe('a refusal or an open question', () => {
   });
 });
 
+it('an admin of each database of the server is reserved, where the operator has one', () => {
+  const byOthers = aDatabase({ metadata: { name: 'by-others' } });
+  const { admin: _none, ...spec } = byOthers.spec;
+  const databases = [aDatabase(), { ...byOthers, spec }];
+  const standing = standingOf(
+    aUser(),
+    aView({ databases, states: { orders: resolved, 'by-others': resolved } }),
+  );
+  expect(standing).toMatchObject({ state: 'eligible', reservedUsernames: ['iamdb_admin'] });
+});
+
+it('the database of its own, named once more, needs no other IamDatabase that admits it', () => {
+  const own = aUser({ spec: { connectDatabases: ['orders'] } });
+  expect(stand(own, { databases: [aDatabase()] })).toBe('eligible');
+});
+
 const at = (name: string, day: number) =>
   aUser({
     metadata: { name, creationTimestamp: `2026-01-0${day}T00:00:00Z` },
@@ -259,6 +275,29 @@ describe('maxUsers', () => {
       { ...allowing(1, undefined), users: [first] },
     ],
     ['is the sum where two rules have one', 'eligible', second, { ...allowing(1, 1), users: [first] }],
+    [
+      'is not taken up by whoever another rule admits without limit',
+      'eligible',
+      second,
+      {
+        databases: [
+          aDatabase({
+            spec: {
+              allow: [
+                aRule({ namespaces: { names: ['billing'] } }),
+                aRule({ namespaces: { names: ['payments', 'billing'] }, maxUsers: 1 }),
+              ],
+            },
+          }),
+        ],
+        users: [
+          begun(
+            aUser({ metadata: { name: 'x', namespace: 'billing' }, spec: { username: 'payments_billing' } }),
+          ),
+        ],
+        namespaces: ['payments', 'billing'],
+      },
+    ],
     [
       'refuses where each of two rules is full',
       'refused: TooManyUsers',
@@ -324,6 +363,34 @@ describe('where another object asks for the same user name', () => {
       'eligible',
       aUser(),
       { users: [deleted(older)] },
+    ],
+    [
+      'one that is leaving another server does not compete',
+      'eligible',
+      aUser(),
+      {
+        users: [deleted(begun({ ...older, spec: { ...older.spec, databaseRef: { name: 'other' } } }))],
+        databases: [aDatabase(), aDatabase({ metadata: { name: 'other' } })],
+        states: {
+          orders: resolved,
+          other: { ...resolved, target: aTarget({ serverResourceID: 'db-OTHER' }) },
+        },
+      },
+    ],
+    [
+      'one that is leaving a database that nobody can find does not compete',
+      'eligible',
+      aUser(),
+      {
+        users: [deleted(begun({ ...older, spec: { ...older.spec, databaseRef: { name: 'lost' } } }))],
+        states: { orders: resolved, lost: unresolvedState(throttled) },
+      },
+    ],
+    [
+      'one that is leaving a database that was never looked at does not compete',
+      'eligible',
+      aUser(),
+      { users: [deleted(begun({ ...older, spec: { ...older.spec, databaseRef: { name: 'new' } } }))] },
     ],
     [
       'one that is not allowed does not compete',

@@ -127,10 +127,11 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
 }
 
 /** Whether the owner of its database does not allow a user, whoever holds its name. */
-export const isDisallowed = (user: IamDatabaseUser, view: View): boolean => {
-  const judged = judge(user, view);
-  return judged.state === 'refused' && judged.by === 'owner';
-};
+export const isDisallowed = (user: IamDatabaseUser, view: View): boolean =>
+  isRefusedByOwner(judge(user, view));
+
+export const isRefusedByOwner = (standing: Standing): boolean =>
+  standing.state === 'refused' && standing.by === 'owner';
 
 /** An IamDatabase that cannot be resolved now may be the one that allows what no other does. */
 const isAllSeen = (view: View): boolean =>
