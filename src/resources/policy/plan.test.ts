@@ -4,7 +4,7 @@ import { Failure } from '../../kernel/failure.ts';
 import { documentSize } from './document.ts';
 import { tagKeys, tagsOf } from './names.ts';
 import { planPolicy } from './plan.ts';
-import type { DesiredPolicy, ObservedPolicies, PolicyChange } from './policy.ts';
+import type { DesiredPolicy, ObservedPolicies, ObservedShard, PolicyChange } from './policy.ts';
 import {
   after,
   arnOf,
@@ -219,6 +219,29 @@ describe('versions of a policy', () => {
     expect(plan.slice(-2)).toEqual(['delete-version', 'delete-version']);
     expect(plan.slice(0, -2)).not.toContain('delete-version');
     expect(plan.slice(0, -2)).toContain('detach');
+  });
+});
+
+describe('an ARN that stands in two policies', () => {
+  const desired = wish([present('a')]);
+  const [first, second] = [0, 1].map((number) => shard(number, [arnOf('a')])) as [
+    ObservedShard,
+    ObservedShard,
+  ];
+
+  test.for<[string, ObservedShard, ObservedShard, number]>([
+    ['where it is attached', { ...first, attached: false }, second, 1],
+    ['where it is as it was written', { ...first, exact: false }, second, 1],
+    ['where it is attached, though edited', { ...first, attached: false }, { ...second, exact: false }, 1],
+    ['in the first, where both work', second, first, 0],
+    ['in the first, where neither works', { ...second, attached: false }, { ...first, attached: false }, 0],
+  ])('stays %s, and the other policy goes', ([, one, other, staying]) => {
+    const { end, done } = run(desired, sight([one, other]));
+    expect(end.shards.map(({ number }) => number)).toEqual([staying]);
+    const touched = done.filter(({ do: what }) => what !== 'attach' && what !== 'write');
+    expect(new Set(touched.map(({ policyARN }) => policyARN))).toEqual(
+      new Set([first, second].filter(({ number }) => number !== staying).map(({ policyARN }) => policyARN)),
+    );
   });
 });
 
