@@ -115,6 +115,8 @@ describe('a new IAM role', () => {
   test('is never given the ARN of another user name', () => {
     const lying = { state: 'present', username: 'a', arns: [arnOf('b')] } as const;
     expect(refusal(wish([lying]), sight([]))).toBe('InternalError');
+    const both = { state: 'present', username: 'a', arns: [arnOf('a'), arnOf('b')] } as const;
+    expect(refusal(wish([both]), sight([]))).toBe('InternalError');
   });
 });
 
@@ -263,6 +265,25 @@ describe('what is taken away', () => {
     const { end, done } = run(wish([]), sight([spread]));
     expect(done[0]).toMatchObject({ do: 'detach', entity: { kind: 'Role', name: 'checkout' } });
     expect(end.shards).toEqual([]);
+  });
+
+  test('comes before anybody else is let in, but for what a stranger may have made impossible', () => {
+    const waiting = shard(1, [arnOf('b')], { attached: false });
+    const desired = wish([present('b')]);
+    const gone = shard(0, [arnOf('a')]);
+    expect(doing(changes(desired, sight([gone, waiting])))).toEqual(['detach', 'delete', 'attach']);
+    const spread = { ...gone, others: [{ kind: 'User', name: 'eve' }] } as const;
+    expect(doing(changes(desired, sight([spread, waiting])))).toEqual([
+      'detach',
+      'attach',
+      'detach',
+      'delete',
+    ]);
+  });
+
+  test('needs neither a look at the role nor one at the versions', () => {
+    const unseen = shard(0, [arnOf('a'), arnOf('b')], { versionIDs: undefined });
+    expect(doing(changes(wish([present('a')]), sight([unseen], { role: undefined })))).toEqual(['write']);
   });
 
   test('an unknown contribution keeps what is observed, and adds nothing', () => {
