@@ -95,10 +95,13 @@ function* roles(version: number): Generator<ModelRole> {
 
 describe.each([150_012, 160_009])('on server version %i', (version) => {
   const wishes: readonly DesiredRole[] = [present, bare, absent, disabled, released, empty];
-  const states = (): ModelServer[] =>
-    [undefined, ...roles(version)].flatMap((role) =>
+  let known: readonly ModelServer[] | undefined;
+  const states = (): readonly ModelServer[] => {
+    known ??= [undefined, ...roles(version)].flatMap((role) =>
       [false, true].map((hangsOnIt) => ({ ...server, version, role, hangsOnIt })),
     );
+    return known;
+  };
 
   it.each(wishes.map((desired) => [desired.ensure, desired] as const))(
     'has nothing to do exactly when the wish holds (%s)',
