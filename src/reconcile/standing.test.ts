@@ -317,6 +317,11 @@ describe('maxUsers', () => {
     ).toEqual(['eligible', 'refused: TooManyUsers', 'refused: TooManyUsers']);
   });
 
+  it('does not count it itself, where it is known already to have begun', () => {
+    const view = aView({ ...allowing(1), users: [begun(first)] });
+    expect(standingOf(first, view).state).toBe('eligible');
+  });
+
   it('counts no users of another database of the same rules', () => {
     const elsewhere = { ...first, spec: { ...first.spec, databaseRef: { name: 'other' } } };
     expect(stand(second, { ...allowing(1), users: [elsewhere] })).toBe('eligible');
@@ -455,6 +460,7 @@ describe('where another object asks for the same user name', () => {
   it('names the holder and what to do', () => {
     const standing = standingOf(aUser(), aView({ users: [aUser(), older], mark: null }));
     expect(standing).toMatchObject({
+      by: 'others',
       failure: { kind: 'conflict', message: expect.stringMatching(/payments\/older holds.*[Uu]se another/) },
     });
   });

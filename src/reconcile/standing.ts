@@ -101,7 +101,7 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
   const roleARNs = principals.resolved.map(({ roleARN }) => roleARN);
   const permission = judgeAllowed(user, database, namespace, target, roleARNs);
   if (permission instanceof Failure) return { state: 'refused', by: 'owner', failure: permission };
-  const unlisted = databaseNotAllowed(user, database, namespace, target, roleARNs, view);
+  const unlisted = databaseNotAllowed(user, namespace, target, roleARNs, view);
   if (unlisted !== undefined) {
     return { state: 'refused', by: isAllSeen(view) ? 'owner' : 'others', failure: unlisted };
   }
@@ -190,24 +190,22 @@ const isWaiting = (user: IamDatabaseUser) => !hasBegun(user) && user.metadata.de
 
 /**
  * CONNECT on another database of the same server is for that database's owner to allow: an IamDatabase for it has to admit
- * the object as well.
+ * the object as well. Its own has done so by now.
  */
 function databaseNotAllowed(
   user: IamDatabaseUser,
-  database: IamDatabase,
   namespace: NamespaceFacts,
   target: ResolvedTarget,
   roleARNs: readonly string[],
   view: View,
 ): Failure | undefined {
-  const others = (user.spec.connectDatabases ?? []).filter((name) => name !== database.spec.database);
   const admits = (name: string) =>
     databasesOn(target.serverResourceID, view).some(
       (other) =>
         other.spec.database === name &&
         !(judgeAllowed(user, other, namespace, target, roleARNs) instanceof Failure),
     );
-  const unlisted = others.find((name) => !admits(name));
+  const unlisted = user.spec.connectDatabases?.find((name) => !admits(name));
   if (unlisted === undefined) return undefined;
   return new Failure(
     'invalid',
