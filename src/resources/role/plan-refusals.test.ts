@@ -89,6 +89,29 @@ describe('a wish that cannot be fulfilled', () => {
     expect(reasonOf(present, after)).toBe('PrivilegedGroup');
   });
 
+  it('takes that one away, must do so, and records the others as granted still', () => {
+    const both = { ...present, memberOf: ['readers', 'writers'] };
+    const had = stepsOf(changesOf(both, server)).reduce(applyStep, server);
+    const state = {
+      ...had,
+      groups: new Map([...had.groups, ['writers', { never: ['kings'], byNameOnly: [] }]]),
+    };
+    expect(changesOf(both, state)).toEqual([
+      { do: 'mark', mark: markOf(owner, ['readers'], ['orders']) },
+      { do: 'revoke group', group: 'writers', ifPossible: false },
+    ]);
+  });
+
+  it('says why a user may not have the name of an admin', () => {
+    for (const username of ['iamdb_admin', 'other_admin']) {
+      expect(planRole({ ...present, username }, observe(server, present))).toMatchObject({
+        refused: {
+          message: `User name "${username}" cannot be used: it is the operator's admin on this server.`,
+        },
+      });
+    }
+  });
+
   it('leaves a group that became powerful to whoever granted it', () => {
     const state = withGroup('writers', ['writers']);
     const role: ModelRole = {
