@@ -86,7 +86,7 @@ const noneThere = ({ memberOf, connectDatabases }: PresentRole): ObservedRole =>
 });
 
 /** It is there, with all that may have to be ended. */
-const inUse = ({ owner, reassignTo }: AbsentRole): ObservedEnding => ({
+const inUse = ({ owner }: AbsentRole): ObservedEnding => ({
   serverVersion: 0,
   role: {
     login: true,
@@ -95,7 +95,7 @@ const inUse = ({ owner, reassignTo }: AbsentRole): ObservedEnding => ({
     rdsIam: { ours: true },
     connectGrants: [],
     sessions: 1,
-    ownsIn: reassignTo === undefined ? [] : ['each database'],
+    ownsIn: ['each database'],
     heldBy: undefined,
   },
 });
