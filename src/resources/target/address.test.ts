@@ -12,6 +12,8 @@ const refused = [
   ['fd00:ec2::254', 'FD00:EC2::254', 'fd00:ec2::23', 'fe80::1', 'fe80::1%eth0', 'ff02::1'],
   ['::ffff:127.0.0.1', '::ffff:7f00:1', '::ffff:169.254.169.254', '[::ffff:a9fe:a9fe]'],
   ['64:ff9b::7f00:1', '64:ff9b::169.254.169.254'],
+  // What a resolver may take for such a name.
+  ['ｌｏｃａｌｈｏｓｔ', 'instance－data'],
   // The edges of what is refused.
   ['0.255.255.255', '127.255.255.255', '169.254.255.255', '224.0.0.0', 'febf:ffff::1', 'ff00::', 'ffff::1'],
   ['64:ff9b::ffff:ffff', '::ffff:0:0', '::ffff:0', 'fd00:ec2:ffff::1', 'fe80::1%25eth0', '[fe80::1%eth0]'],
@@ -32,6 +34,8 @@ const dialled = [
   '2001:db8::1',
   '::ffff:10.0.0.1',
   '64:ff9b::10.0.0.1',
+  '[2001:db8::1]',
+  '2001:db8::1%eth0',
   // Next to what is refused.
   '1.0.0.1',
   '126.255.255.255',
