@@ -249,17 +249,19 @@ describe('an IamDatabaseUser is', () => {
         allow: [aRule(), aRule({ principals: [otherRole] })],
       },
     ],
-  ])('told: %s', (expected, input) => {
-    expect(message(input)).toBe(expected);
+    [
+      `IamDatabase orders does not allow these principals: ${otherRole}.`,
+      {
+        spec: { principals: [{ roleARN }, { roleARN: otherRole }] },
+        allow: [aRule({ principals: [roleARN, `${otherRole}-2`] })],
+      },
+    ],
+  ])('told, as what needs a person: %s', (expected, input) => {
+    expect(judge(input)).toMatchObject({ kind: 'invalid', message: expected });
   });
 
   it('is not told of the role that is allowed when another is not', () => {
     expect(message({ spec: { principals: [{ roleARN }, { roleARN: otherRole }] } })).not.toContain(roleARN);
-  });
-
-  it('every refusal needs a person', () => {
-    const judged = judge({ allow: [] });
-    expect(judged).toMatchObject({ kind: 'invalid' });
   });
 
   it('may take over a role that a rule which admits it names, literally', () => {

@@ -91,7 +91,7 @@ export function judgeAllowed(
       `IamDatabase ${db} does not allow user name ${quoted(username)} in namespace ${user.metadata.namespace}; it allows: ${list(patterns)}.`,
     );
   }
-  const grouped = named.filter((rule) => memberOf.every((group) => (rule.memberOf ?? []).includes(group)));
+  const grouped = named.filter((rule) => memberOf.every((group) => rule.memberOf?.includes(group) === true));
   if (grouped.length === 0) {
     const groups = named.flatMap((rule) => rule.memberOf ?? []);
     return new Failure(

@@ -4,7 +4,7 @@ import { endingOf } from './ending.ts';
 import { isExpired } from './expiry.ts';
 import type { Loss } from './loss.ts';
 import { modeOf, type Moded, ownersMode } from './mode.ts';
-import { hasBegun, type Standing } from './standing.ts';
+import { hasBegun, isRefusedByOwner, type Standing } from './standing.ts';
 import { isSuspended, ownersSuspend } from './suspension.ts';
 
 /** Present puts in; absent takes out, on evidence only; unknown leaves as observed; released leaves for good. */
@@ -25,7 +25,7 @@ interface Judged extends Moded {
  */
 export function stanceOf(user: IamDatabaseUser, standing: Standing, view: Judged): Stance {
   if (!hasBegun(user)) return standing.state === 'eligible' ? 'unknown' : 'absent';
-  const isTakenBack = standing.state === 'refused' && standing.by === 'owner';
+  const isTakenBack = isRefusedByOwner(standing);
   const left = isTakenBack ? ownersSuspend(user, view) : isSuspended(user, view);
   if (left) return 'unknown';
   if (user.metadata.deletionTimestamp !== undefined) {

@@ -2,7 +2,7 @@
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { isExpired } from './expiry.ts';
 import { modeOf, type Moded, ownersMode } from './mode.ts';
-import type { Standing } from './standing.ts';
+import { isRefusedByOwner, type Standing } from './standing.ts';
 
 export type Ending = IamDatabaseUser['spec']['deletionPolicy'];
 
@@ -13,8 +13,8 @@ export type Ending = IamDatabaseUser['spec']['deletionPolicy'];
 export function endingOf(user: IamDatabaseUser, standing: Standing, view: Moded & { now(): number }): Ending {
   if (ownersMode(user, view) === 'Plan') return 'Retain';
   const asked = modeOf(user, view) === 'Plan' ? 'Retain' : user.spec.deletionPolicy;
-  const isDisallowed = standing.state === 'refused' && standing.by === 'owner';
-  return asked === 'Retain' && (isDisallowed || isExpired(user, view.now())) ? 'Disable' : asked;
+  const isOver = isRefusedByOwner(standing) || isExpired(user, view.now());
+  return asked === 'Retain' && isOver ? 'Disable' : asked;
 }
 
 /** What that is for the role. */

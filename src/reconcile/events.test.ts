@@ -44,6 +44,12 @@ describe('an event of Ready', () => {
       [other, ...ready('False', 'Throttled')],
       'Warning Throttled',
     ],
+    [
+      'not when it goes on failing, wherever Ready stands among the conditions',
+      [other, ...ready('False', 'Throttled')],
+      [other, ...ready('False', 'Throttled')],
+      undefined,
+    ],
     ['as meant when it is only planned', ready('True', 'Ready'), ready('False', 'Planned'), 'Normal Planned'],
     ['as meant when its time is over', ready('True', 'Ready'), ready('False', 'Expired'), 'Normal Expired'],
   ])('%s', (_sentence, before, after, expected) => {

@@ -19,6 +19,11 @@ describe('a user name pattern', () => {
     ['a*b*c', 'abc', true],
     ['a*b*c', 'acb', false],
     ['a**b', 'ab', true],
+    // Each piece begins where the one before has ended.
+    ['*ab*ba*', 'aba', false],
+    ['*ab*ba*', 'abba', true],
+    ['x*aba*aba*', 'xababa', false],
+    ['*ab*bc', 'abc', false],
     ['a.c', 'abc', false],
     ['a@x-y', 'a@x-y', true],
   ])('%s on %s: %s', (pattern, name, expected) => {

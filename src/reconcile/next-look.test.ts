@@ -39,6 +39,27 @@ describe('the next look comes', () => {
       1_000,
     ],
     [
+      'twice as late with each pass that AWS refused, however soon it says to come back',
+      {
+        failures: [new Failure('throttled', 'Throttled', 'Slow down.', { retryAfterMs: 1 })],
+        failedPasses: 1,
+      },
+      retryTable.throttled.firstMs * 2,
+    ],
+    [
+      'twice as late with each pass that found no answer, though it is on the way',
+      {
+        failures: [new Failure('unavailable', 'Progressing', 'Starting.', { retryAfterMs: 1 })],
+        failedPasses: 1,
+      },
+      retryTable.unavailable.firstMs * 2,
+    ],
+    [
+      'twice as late with each pass whose turn had not come, where nobody said when it will',
+      { failures: [new Failure('throttled', 'Progressing', 'In line.')], failedPasses: 1 },
+      retryTable.throttled.firstMs * 2,
+    ],
+    [
       'at the resync where that is sooner than a wait',
       { resyncMs: 30_000, failures: [failure('invalid')], failedPasses: 9 },
       30_000,

@@ -198,6 +198,22 @@ describe('a refusal or an open question', () => {
   });
 });
 
+it('an admin of each database of the server is reserved, where the operator has one', () => {
+  const byOthers = aDatabase({ metadata: { name: 'by-others' } });
+  const { admin: _none, ...spec } = byOthers.spec;
+  const databases = [aDatabase(), { ...byOthers, spec }];
+  const standing = standingOf(
+    aUser(),
+    aView({ databases, states: { orders: resolved, 'by-others': resolved } }),
+  );
+  expect(standing).toMatchObject({ state: 'eligible', reservedUsernames: ['iamdb_admin'] });
+});
+
+it('the database of its own, named once more, needs no other IamDatabase that admits it', () => {
+  const own = aUser({ spec: { connectDatabases: ['orders'] } });
+  expect(stand(own, { databases: [aDatabase()] })).toBe('eligible');
+});
+
 const at = (name: string, day: number) =>
   aUser({
     metadata: { name, creationTimestamp: `2026-01-0${day}T00:00:00Z` },
@@ -260,6 +276,29 @@ describe('maxUsers', () => {
     ],
     ['is the sum where two rules have one', 'eligible', second, { ...allowing(1, 1), users: [first] }],
     [
+      'is not taken up by whoever another rule admits without limit',
+      'eligible',
+      second,
+      {
+        databases: [
+          aDatabase({
+            spec: {
+              allow: [
+                aRule({ namespaces: { names: ['billing'] } }),
+                aRule({ namespaces: { names: ['payments', 'billing'] }, maxUsers: 1 }),
+              ],
+            },
+          }),
+        ],
+        users: [
+          begun(
+            aUser({ metadata: { name: 'x', namespace: 'billing' }, spec: { username: 'payments_billing' } }),
+          ),
+        ],
+        namespaces: ['payments', 'billing'],
+      },
+    ],
+    [
       'refuses where each of two rules is full',
       'refused: TooManyUsers',
       third,
@@ -276,6 +315,11 @@ describe('maxUsers', () => {
         stand(one, { ...waits, users: waits.users.filter((other) => other !== one) }),
       ),
     ).toEqual(['eligible', 'refused: TooManyUsers', 'refused: TooManyUsers']);
+  });
+
+  it('does not count it itself, where it is known already to have begun', () => {
+    const view = aView({ ...allowing(1), users: [begun(first)] });
+    expect(standingOf(first, view).state).toBe('eligible');
   });
 
   it('counts no users of another database of the same rules', () => {
@@ -324,6 +368,34 @@ describe('where another object asks for the same user name', () => {
       'eligible',
       aUser(),
       { users: [deleted(older)] },
+    ],
+    [
+      'one that is leaving another server does not compete',
+      'eligible',
+      aUser(),
+      {
+        users: [deleted(begun({ ...older, spec: { ...older.spec, databaseRef: { name: 'other' } } }))],
+        databases: [aDatabase(), aDatabase({ metadata: { name: 'other' } })],
+        states: {
+          orders: resolved,
+          other: { ...resolved, target: aTarget({ serverResourceID: 'db-OTHER' }) },
+        },
+      },
+    ],
+    [
+      'one that is leaving a database that nobody can find does not compete',
+      'eligible',
+      aUser(),
+      {
+        users: [deleted(begun({ ...older, spec: { ...older.spec, databaseRef: { name: 'lost' } } }))],
+        states: { orders: resolved, lost: unresolvedState(throttled) },
+      },
+    ],
+    [
+      'one that is leaving a database that was never looked at does not compete',
+      'eligible',
+      aUser(),
+      { users: [deleted(begun({ ...older, spec: { ...older.spec, databaseRef: { name: 'new' } } }))] },
     ],
     [
       'one that is not allowed does not compete',
@@ -388,6 +460,7 @@ describe('where another object asks for the same user name', () => {
   it('names the holder and what to do', () => {
     const standing = standingOf(aUser(), aView({ users: [aUser(), older], mark: null }));
     expect(standing).toMatchObject({
+      by: 'others',
       failure: { kind: 'conflict', message: expect.stringMatching(/payments\/older holds.*[Uu]se another/) },
     });
   });

@@ -101,7 +101,7 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
   const roleARNs = principals.resolved.map(({ roleARN }) => roleARN);
   const permission = judgeAllowed(user, database, namespace, target, roleARNs);
   if (permission instanceof Failure) return { state: 'refused', by: 'owner', failure: permission };
-  const unlisted = databaseNotAllowed(user, database, namespace, target, roleARNs, view);
+  const unlisted = databaseNotAllowed(user, namespace, target, roleARNs, view);
   if (unlisted !== undefined) {
     return { state: 'refused', by: isAllSeen(view) ? 'owner' : 'others', failure: unlisted };
   }
@@ -127,10 +127,11 @@ function judge(user: IamDatabaseUser, view: View): Exclude<Standing, { state: 'c
 }
 
 /** Whether the owner of its database does not allow a user, whoever holds its name. */
-export const isDisallowed = (user: IamDatabaseUser, view: View): boolean => {
-  const judged = judge(user, view);
-  return judged.state === 'refused' && judged.by === 'owner';
-};
+export const isDisallowed = (user: IamDatabaseUser, view: View): boolean =>
+  isRefusedByOwner(judge(user, view));
+
+export const isRefusedByOwner = (standing: Standing): boolean =>
+  standing.state === 'refused' && standing.by === 'owner';
 
 /** An IamDatabase that cannot be resolved now may be the one that allows what no other does. */
 const isAllSeen = (view: View): boolean =>
@@ -189,24 +190,22 @@ const isWaiting = (user: IamDatabaseUser) => !hasBegun(user) && user.metadata.de
 
 /**
  * CONNECT on another database of the same server is for that database's owner to allow: an IamDatabase for it has to admit
- * the object as well.
+ * the object as well. Its own has done so by now.
  */
 function databaseNotAllowed(
   user: IamDatabaseUser,
-  database: IamDatabase,
   namespace: NamespaceFacts,
   target: ResolvedTarget,
   roleARNs: readonly string[],
   view: View,
 ): Failure | undefined {
-  const others = (user.spec.connectDatabases ?? []).filter((name) => name !== database.spec.database);
   const admits = (name: string) =>
     databasesOn(target.serverResourceID, view).some(
       (other) =>
         other.spec.database === name &&
         !(judgeAllowed(user, other, namespace, target, roleARNs) instanceof Failure),
     );
-  const unlisted = others.find((name) => !admits(name));
+  const unlisted = user.spec.connectDatabases?.find((name) => !admits(name));
   if (unlisted === undefined) return undefined;
   return new Failure(
     'invalid',

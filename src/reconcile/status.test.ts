@@ -82,6 +82,30 @@ describe('an admin that is changing', () => {
     );
   });
 
+  it('hides nothing else that was found: another Ready, a login that failed, or one that is on the way', () => {
+    const found: readonly Link[] = [
+      { type: 'Ready', status: 'True', reason: 'Planned', message: 'Only told.' },
+      { type: 'AccessVerified', status: 'False', reason: 'TokenRefused', message: 'No.', optional: true },
+      { ...failed('AccessVerified', new Failure('unavailable', 'Progressing', 'Starting.')), optional: true },
+    ];
+    for (const link of found) {
+      const { type, status, reason } = link;
+      expect(short(conditionsOf([resolved, changing, link], 3, ready, at(5)), type)).toBe(
+        `${status} ${reason}`,
+      );
+    }
+  });
+
+  it('leaves standing what was said where a login was only not proven', () => {
+    expect(conditionsOf([resolved, changing, access('Unknown')], 3, ready, at(5))).toEqual(ready);
+  });
+
+  it('is on the way for one that is not Ready, in whatever order its conditions stand', () => {
+    const before = conditionsOf([resolved, trouble('unavailable')], 3, [], at(0)).toReversed();
+    expect(kstatus(conditionsOf([resolved, changing], 3, before, at(5)))).toContain('Unknown AdminChanging');
+    expect(conditionsOf([resolved, changing], 3, ready.toReversed(), at(5))).toEqual(ready.toReversed());
+  });
+
   it('answers no request: it is looked again when the password is known', () => {
     const asked = { ...aUser().metadata, annotations: { [annotations.reconcileRequestedAt]: 'now' } };
     const status = { conditions: ready, lastHandledReconcileAt: 'before' };

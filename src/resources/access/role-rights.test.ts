@@ -62,6 +62,10 @@ describe('a role may not connect as a database user', () => {
     ['by a statement without actions', [policy(allow({ Action: undefined }))]],
     ['by values that are no texts', [policy(allow({ Action: [7] }), allow({ Resource: [7, null] }))]],
     ['by nothing but a denial of others', [policy(allow({ Effect: 'Deny', Resource: `${arn}_2` }))]],
+    [
+      'by nothing but a denial that may not hold',
+      [policy(allow({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }))],
+    ],
     ['by a denial', [policy(allow()), policy(allow({ Effect: 'Deny', Resource: '*' }))]],
     ['by something that is no document', ['not JSON', '[]', '{"Statement":[7,null]}']],
     ['beyond its boundary', [policy(allow())], policy(allow({ Action: 's3:*' }))],

@@ -98,7 +98,11 @@ function userReference(configMap: KeptConfigMap): OwnerReference | undefined {
   );
 }
 
-function write(desired: DesiredConnection & { readonly ensure: 'present' }): NewConfigMap {
+interface OwnedConfigMap extends NewConfigMap {
+  readonly ownerReferences: readonly [OwnerReference];
+}
+
+function write(desired: DesiredConnection & { readonly ensure: 'present' }): OwnedConfigMap {
   const { namespace, name, operatorID, owner, data } = desired;
   return {
     namespace,
@@ -140,18 +144,18 @@ function release(
   return { do: 'replace', configMap, resourceVersion };
 }
 
-function agrees(observed: KeptConfigMap, wished: NewConfigMap): boolean {
-  const owners = observed.ownerReferences ?? [];
-  const [owner] = owners;
-  const [wishedOwner] = wished.ownerReferences ?? [];
+function agrees(observed: KeptConfigMap, wished: OwnedConfigMap): boolean {
+  const [owner, ...more] = observed.ownerReferences ?? [];
+  const [wishedOwner] = wished.ownerReferences;
   return (
     observed.annotations[annotations.ownerUID] === wished.annotations[annotations.ownerUID] &&
-    owners.length === 1 &&
-    owner?.uid === wishedOwner?.uid &&
-    owner?.name === wishedOwner?.name &&
-    owner?.kind === wishedOwner?.kind &&
-    owner?.apiVersion === wishedOwner?.apiVersion &&
-    owner?.controller === true &&
+    owner !== undefined &&
+    more.length === 0 &&
+    owner.uid === wishedOwner.uid &&
+    owner.name === wishedOwner.name &&
+    owner.kind === wishedOwner.kind &&
+    owner.apiVersion === wishedOwner.apiVersion &&
+    owner.controller === true &&
     sameEntries(observed.data, wished.data)
   );
 }

@@ -146,7 +146,13 @@ describe('the ARN of a role', () => {
   });
 
   test('that is none is told without it', () => {
-    expect(() => parseRoleARN('role/x')).toThrow('A principal is not the ARN of an IAM role.');
+    expect(() => parseRoleARN('role/x')).toThrow(
+      expect.objectContaining({
+        kind: 'invalid',
+        reason: 'PrincipalNotAllowed',
+        message: 'A principal is not the ARN of an IAM role.',
+      }),
+    );
   });
 });
 

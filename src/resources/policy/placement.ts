@@ -33,7 +33,7 @@ export function place(desired: DesiredPolicy, observed: ObservedPolicies, room: 
 
   // A duplicate stays where it works already, so that taking the other one away costs nobody a moment's access.
   const workingFirst = observed.shards.toSorted((a, b) => worth(b) - worth(a) || a.number - b.number);
-  const open = new Map<ObservedShard, OpenSeat>();
+  const opened: { readonly shard: ObservedShard; readonly seat: OpenSeat }[] = [];
   for (const shard of workingFirst) {
     const kept: string[] = [];
     const ceded: string[] = [];
@@ -55,16 +55,16 @@ export function place(desired: DesiredPolicy, observed: ObservedPolicies, room: 
     }
     const current =
       isCurrent(desired, shard) || (desired.complete && kept.every((arn) => isClaimed(claims, arn)));
-    open.set(shard, openSeat(kept, ceded, current, released));
+    opened.push({ shard, seat: openSeat(kept, ceded, current, released) });
   }
 
-  const seats = observed.shards.toSorted((a, b) => a.number - b.number);
+  const seats = opened.toSorted((a, b) => a.shard.number - b.shard.number);
   const fresh: OpenSeat[] = [];
   const unplaced: string[] = [];
   for (const arn of [...claims.present, ...homeless].toSorted()) {
     if (taken.has(arn)) continue;
     taken.add(arn);
-    const candidates = [...seats.flatMap((shard) => open.get(shard) ?? []), ...fresh];
+    const candidates = [...seats.map(({ seat }) => seat), ...fresh];
     // What moves goes only where nothing moves away, so that no two shards wait for each other.
     const seat = candidates.find(
       ({ current, ceded, size }) =>
@@ -74,14 +74,17 @@ export function place(desired: DesiredPolicy, observed: ObservedPolicies, room: 
     else if (fresh.length < room) fresh.push(openSeat([arn], [], true));
     else unplaced.push(arn);
   }
-  for (const arn of unplaced) keepAt(observed.shards, open, arn);
+  for (const arn of unplaced) {
+    const home = observed.shards.find((shard) => shard.arns.includes(arn));
+    seats.find(({ shard }) => shard === home)?.seat.put(arn);
+  }
   return {
-    seats: seats.map((shard) => ({
+    seats: seats.map(({ shard, seat: { arns, released, ceded, current } }) => ({
       shard,
-      arns: open.get(shard)?.arns.toSorted() ?? shard.arns,
-      released: open.get(shard)?.released ?? shard.released,
-      ceded: open.get(shard)?.ceded ?? [],
-      current: open.get(shard)?.current ?? false,
+      arns: arns.toSorted(),
+      released,
+      ceded,
+      current,
     })),
     fresh: fresh.map(({ arns }) => arns.toSorted()),
     unplaced,
@@ -118,15 +121,6 @@ function openSeat(
       size = documentSize(arns, released);
     },
   };
-}
-
-function keepAt(
-  shards: readonly ObservedShard[],
-  open: ReadonlyMap<ObservedShard, OpenSeat>,
-  arn: string,
-): void {
-  const home = shards.find((shard) => shard.arns.includes(arn));
-  if (home !== undefined) open.get(home)?.put(arn);
 }
 
 interface Claims {

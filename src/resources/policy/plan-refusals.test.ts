@@ -79,8 +79,14 @@ it.each<[string, DesiredPolicy, ObservedPolicies, string, string, string]>([
 });
 
 it('tells which operator ids there may be', () => {
-  expect(() => policyPath('a/b')).toThrow(
-    'The operator id may have 1 to 128 letters, digits and _ . @ = + - only.',
-  );
+  for (const id of ['a/b', '', 'x'.repeat(129), 'a b', 'a*']) {
+    expect(() => policyPath(id)).toThrow(
+      expect.objectContaining({
+        kind: 'invalid',
+        reason: 'InternalError',
+        message: 'The operator id may have 1 to 128 letters, digits and _ . @ = + - only.',
+      }),
+    );
+  }
   expect(policyPath('prod-1')).toBe('/iamdb/prod-1/');
 });

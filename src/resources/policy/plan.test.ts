@@ -4,7 +4,7 @@ import { Failure } from '../../kernel/failure.ts';
 import { documentSize } from './document.ts';
 import { tagKeys, tagsOf } from './names.ts';
 import { planPolicy } from './plan.ts';
-import type { DesiredPolicy, ObservedPolicies, PolicyChange } from './policy.ts';
+import type { DesiredPolicy, ObservedPolicies, ObservedShard, PolicyChange } from './policy.ts';
 import {
   after,
   arnOf,
@@ -115,6 +115,8 @@ describe('a new IAM role', () => {
   test('is never given the ARN of another user name', () => {
     const lying = { state: 'present', username: 'a', arns: [arnOf('b')] } as const;
     expect(refusal(wish([lying]), sight([]))).toBe('InternalError');
+    const both = { state: 'present', username: 'a', arns: [arnOf('a'), arnOf('b')] } as const;
+    expect(refusal(wish([both]), sight([]))).toBe('InternalError');
   });
 });
 
@@ -222,6 +224,29 @@ describe('versions of a policy', () => {
   });
 });
 
+describe('an ARN that stands in two policies', () => {
+  const desired = wish([present('a')]);
+  const [first, second] = [0, 1].map((number) => shard(number, [arnOf('a')])) as [
+    ObservedShard,
+    ObservedShard,
+  ];
+
+  test.for<[string, ObservedShard, ObservedShard, number]>([
+    ['where it is attached', { ...first, attached: false }, second, 1],
+    ['where it is as it was written', { ...first, exact: false }, second, 1],
+    ['where it is attached, though edited', { ...first, attached: false }, { ...second, exact: false }, 1],
+    ['in the first, where both work', second, first, 0],
+    ['in the first, where neither works', { ...second, attached: false }, { ...first, attached: false }, 0],
+  ])('stays %s, and the other policy goes', ([, one, other, staying]) => {
+    const { end, done } = run(desired, sight([one, other]));
+    expect(end.shards.map(({ number }) => number)).toEqual([staying]);
+    const touched = done.filter(({ do: what }) => what !== 'attach' && what !== 'write');
+    expect(new Set(touched.map(({ policyARN }) => policyARN))).toEqual(
+      new Set([first, second].filter(({ number }) => number !== staying).map(({ policyARN }) => policyARN)),
+    );
+  });
+});
+
 describe('what is taken away', () => {
   test('the last user leaves: detached, old versions deleted, policy deleted', () => {
     const old = shard(0, [arnOf('a')], { versionIDs: ['v1', 'v2', 'v3'], defaultVersionID: 'v3' });
@@ -240,6 +265,25 @@ describe('what is taken away', () => {
     const { end, done } = run(wish([]), sight([spread]));
     expect(done[0]).toMatchObject({ do: 'detach', entity: { kind: 'Role', name: 'checkout' } });
     expect(end.shards).toEqual([]);
+  });
+
+  test('comes before anybody else is let in, but for what a stranger may have made impossible', () => {
+    const waiting = shard(1, [arnOf('b')], { attached: false });
+    const desired = wish([present('b')]);
+    const gone = shard(0, [arnOf('a')]);
+    expect(doing(changes(desired, sight([gone, waiting])))).toEqual(['detach', 'delete', 'attach']);
+    const spread = { ...gone, others: [{ kind: 'User', name: 'eve' }] } as const;
+    expect(doing(changes(desired, sight([spread, waiting])))).toEqual([
+      'detach',
+      'attach',
+      'detach',
+      'delete',
+    ]);
+  });
+
+  test('needs neither a look at the role nor one at the versions', () => {
+    const unseen = shard(0, [arnOf('a'), arnOf('b')], { versionIDs: undefined });
+    expect(doing(changes(wish([present('a')]), sight([unseen], { role: undefined })))).toEqual(['write']);
   });
 
   test('an unknown contribution keeps what is observed, and adds nothing', () => {

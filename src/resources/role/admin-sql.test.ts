@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { owner } from '../../../test/builders/role-fixtures.ts';
 import { type AdminSetUp, adminSQL } from './admin-sql.ts';
+import { formatMark, markOf } from './mark.ts';
 
 const byToken: AdminSetUp = {
   username: 'iamdb_admin',
@@ -88,6 +90,31 @@ describe('the head of the SQL for the admin', () => {
     ],
   ])('tells what is made, who runs it and what is left to do: %s', (_, setUp, expected) => {
     expect(head(setUp)).toEqual(expected);
+  });
+});
+
+describe('a role that is kept for a user', () => {
+  const mark = formatMark(markOf(owner, [], []));
+
+  it.each<[string, AdminSetUp, readonly string[]]>([
+    ['the admin', byToken, ['iamdb_admin']],
+    [
+      'the one in whose place the admin is',
+      { ...byToken, rotateFrom: 'old_admin' },
+      ['iamdb_admin', 'old_admin'],
+    ],
+    ['the owner of the functions', withFunctions, ['iamdb_admin', 'iamdb_definer']],
+  ])('is never made %s', (_, setUp, names) => {
+    const step = stepOf(setUp, 'no role that is kept for a user gets the rights of an admin');
+    const looks = [
+      ...step.matchAll(/rolname = '([^']+)' AND shobj_description\(oid, 'pg_authid'\) LIKE '([^']+)%'/g),
+    ];
+    expect(looks.map(([, name]) => name)).toEqual(names);
+    for (const [, , begins = 'nothing'] of looks) expect(mark.startsWith(begins)).toBe(true);
+    const refusals = [
+      ...step.matchAll(/RAISE EXCEPTION USING MESSAGE = '"([^"]+)" is the role of an IamDatabaseUser/g),
+    ];
+    expect(refusals.map(([, name]) => name)).toEqual(names);
   });
 });
 

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { formatMark, markOf, releasedComment } from './mark.ts';
-import { applyStep, blank, type ModelRole, type ModelServer } from '../../../test/builders/model-server.ts';
+import {
+  applyStep,
+  blank,
+  type ModelRole,
+  type ModelServer,
+  observe,
+} from '../../../test/builders/model-server.ts';
 import {
   changesOf,
   owner,
@@ -11,7 +17,7 @@ import {
   us,
 } from '../../../test/builders/role-fixtures.ts';
 import { describeRole } from './describe.ts';
-import { stepsOf } from './plan.ts';
+import { planRole, stepsOf } from './plan.ts';
 
 const adopting = { ...present, adopt: true };
 const withRole = (changes: Partial<ModelRole> = {}, more: Partial<ModelServer> = {}): ModelServer => ({
@@ -54,6 +60,25 @@ describe('a role that nobody marked', () => {
     ],
   ])('and that %s is not taken over: %s', (_sentence, reason, state) => {
     for (const version of [150_012, 160_009]) expect(reasonOf(adopting, { ...state, version })).toBe(reason);
+  });
+
+  it('and that is in rds_iam through a group is not taken over: that could not be ended', () => {
+    const observed = observe(withRole(), adopting);
+    const role = observed.role && {
+      ...observed.role,
+      rdsIam: { ours: false, others: false, foreign: false, indirect: true },
+    };
+    expect(planRole(adopting, { ...observed, role })).toMatchObject({
+      refused: { reason: 'RoleNotAdoptable' },
+    });
+  });
+
+  it('is taken over with a group that is allowed by name', () => {
+    const groups = new Map([...server.groups, ['reporting', { never: [], byNameOnly: ['pg_monitor'] }]]);
+    const state = withRole({ groups: new Map([['reporting', person]]) }, { groups });
+    expect(reasonOf(adopting, state)).toBe('RoleNotAdoptable');
+    const named = { ...adopting, literallyAllowedGroups: ['reporting'] };
+    expect(changesOf(named, state)[0]).toEqual({ do: 'adopt', sessions: 0 });
   });
 
   it('is not taken over unless it is named', () => {

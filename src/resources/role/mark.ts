@@ -52,14 +52,7 @@ export const releasedComment = ({ operatorID, namespace, name }: RoleOwner): str
 export function parseMark(comment: string | undefined): Mark | undefined {
   const json = shape.exec(comment ?? '')?.[1];
   if (json === undefined) return undefined;
-  let read: unknown;
-  try {
-    read = JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-  if (typeof read !== 'object' || read === null) return undefined;
-  const fields = new Map<string, unknown>(Object.entries(read));
+  const fields = fieldsIn(json);
   if (fields.get('v') !== version) return undefined;
   const operatorID = fields.get('operator');
   const namespaceUID = fields.get('namespaceUID');
@@ -86,6 +79,15 @@ export function parseMark(comment: string | undefined): Mark | undefined {
     settings,
     ...by,
   };
+}
+
+/** Of a text in braces: an object, if it is JSON. */
+function fieldsIn(json: string): ReadonlyMap<string, unknown> {
+  try {
+    return new Map(Object.entries(JSON.parse(json) as object));
+  } catch {
+    return new Map();
+  }
 }
 
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';

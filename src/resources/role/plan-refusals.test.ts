@@ -89,6 +89,29 @@ describe('a wish that cannot be fulfilled', () => {
     expect(reasonOf(present, after)).toBe('PrivilegedGroup');
   });
 
+  it('takes that one away, must do so, and records the others as granted still', () => {
+    const both = { ...present, memberOf: ['readers', 'writers'] };
+    const had = stepsOf(changesOf(both, server)).reduce(applyStep, server);
+    const state = {
+      ...had,
+      groups: new Map([...had.groups, ['writers', { never: ['kings'], byNameOnly: [] }]]),
+    };
+    expect(changesOf(both, state)).toEqual([
+      { do: 'mark', mark: markOf(owner, ['readers'], ['orders']) },
+      { do: 'revoke group', group: 'writers', ifPossible: false },
+    ]);
+  });
+
+  it('says why a user may not have the name of an admin', () => {
+    for (const username of ['iamdb_admin', 'other_admin']) {
+      expect(planRole({ ...present, username }, observe(server, present))).toMatchObject({
+        refused: {
+          message: `User name "${username}" cannot be used: it is the operator's admin on this server.`,
+        },
+      });
+    }
+  });
+
   it('leaves a group that became powerful to whoever granted it', () => {
     const state = withGroup('writers', ['writers']);
     const role: ModelRole = {
@@ -132,6 +155,58 @@ describe('the plan', () => {
       })),
     };
     expect(planRole(present, { ...observed, role })).toEqual([{ do: 'grant group', group: 'writers' }]);
+  });
+
+  const marked = (
+    groups: readonly string[],
+    databases: readonly string[],
+    has: Partial<ModelRole>,
+    version = 170_004,
+  ) => {
+    const comment = formatMark(markOf(owner, groups, databases));
+    return { ...server, version, role: { ...blank, limit: 5, iam: us, comment, ...has } };
+  };
+  const bare = { ...present, memberOf: [], connectDatabases: [] };
+
+  it.each([
+    ['15', 150_012, ['mark']],
+    ['16', 160_000, ['mark', 'revoke group']],
+  ] as const)(
+    'on PostgreSQL %s takes a membership that another granted since only where theirs stays',
+    (_, version, expected) => {
+      const state = marked(['readers'], [], { groups: new Map([['readers', person]]) }, version);
+      expect(changesOf(bare, state).map((change) => change.do)).toEqual(expected);
+      const after = stepsOf(changesOf(bare, state)).reduce(applyStep, state);
+      expect(after.role?.groups.get('readers')).toEqual(person);
+    },
+  );
+
+  it('revokes no CONNECT that is gone already, and forgets it', () => {
+    const state = marked([], ['orders', 'reports'], { connects: new Map([['orders', us]]) });
+    const wish = { ...bare, connectDatabases: ['orders'] };
+    expect(changesOf(wish, state)).toEqual([{ do: 'mark', mark: markOf(owner, [], ['orders']) }]);
+    expect(
+      changesOf(absent, state).flatMap((change) => ('database' in change ? [change.database] : [])),
+    ).toEqual(['orders']);
+  });
+
+  it('tells a right that is lacking where the role stays, and ends the role all the same', () => {
+    const state = marked(['readers'], [], { groups: new Map([['readers', us]]) });
+    const revoke = { do: 'revoke group', group: 'readers' };
+    expect(changesOf(bare, state)).toContainEqual({ ...revoke, ifPossible: false });
+    expect(changesOf(absent, state)).toContainEqual({ ...revoke, ifPossible: true });
+  });
+
+  it('hands over what the role owns, and nothing where it owns nothing or nobody is to have it', () => {
+    const state = marked([], [], {});
+    const leaving = { ...absent, ensure: 'absent', reassignTo: 'heirs' } as const;
+    const handsOver = (desired: DesiredRole, owns: boolean) =>
+      changesOf(desired, { ...state, owns }).some((change) => change.do === 'reassign');
+    expect([handsOver(leaving, true), handsOver(leaving, false), handsOver(absent, true)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('ends in four transactions', () => {

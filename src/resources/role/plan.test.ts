@@ -95,40 +95,42 @@ function* roles(version: number): Generator<ModelRole> {
 
 describe.each([150_012, 160_009])('on server version %i', (version) => {
   const wishes: readonly DesiredRole[] = [present, bare, absent, disabled, released, empty];
-  const states = (): ModelServer[] =>
-    [undefined, ...roles(version)].flatMap((role) =>
+  let known: readonly ModelServer[] | undefined;
+  const states = (): readonly ModelServer[] => {
+    known ??= [undefined, ...roles(version)].flatMap((role) =>
       [false, true].map((hangsOnIt) => ({ ...server, version, role, hangsOnIt })),
     );
+    return known;
+  };
 
   it.each(wishes.map((desired) => [desired.ensure, desired] as const))(
     'has nothing to do exactly when the wish holds (%s)',
     (_, desired) => {
-      const wrong: unknown[] = [];
-      for (const state of states()) {
-        const plan = changesOf(desired, state);
-        if ((plan.length === 0) !== holds(desired, state)) wrong.push({ state, plan });
-      }
-      expect(wrong).toEqual([]);
+      const isWrong = (state: ModelServer) =>
+        (changesOf(desired, state).length === 0) !== holds(desired, state);
+      expect(states().find(isWrong)).toBeUndefined();
     },
   );
+
+  function* wrongWays(desired: DesiredRole) {
+    for (const state of states()) {
+      const steps = stepsOf(changesOf(desired, state));
+      for (let survived = 0; survived <= steps.length; survived += 1) {
+        const crashed = steps.slice(0, survived).reduce(applyStep, state);
+        // What a process saw goes with it.
+        const left = survived === steps.length ? crashed : { ...crashed, heldBy: undefined };
+        const plan = changesOf(desired, left);
+        const after = stepsOf(plan).reduce(applyStep, left);
+        const isDone = holds(desired, after) && changesOf(desired, after).length === 0;
+        if (!isDone || !keepsOthers(state, after, version)) yield { state, plan, after };
+      }
+    }
+  }
 
   it.each(wishes.map((desired) => [desired.ensure, desired] as const))(
     'gets there, from wherever a crash between two transactions left it (%s)',
     (_, desired) => {
-      const wrong: unknown[] = [];
-      for (const state of states()) {
-        const steps = stepsOf(changesOf(desired, state));
-        for (let survived = 0; survived <= steps.length; survived += 1) {
-          const crashed = steps.slice(0, survived).reduce(applyStep, state);
-          // What a process saw goes with it.
-          const left = survived === steps.length ? crashed : { ...crashed, heldBy: undefined };
-          const plan = changesOf(desired, left);
-          const after = stepsOf(plan).reduce(applyStep, left);
-          const isDone = holds(desired, after) && changesOf(desired, after).length === 0;
-          if (!isDone || !keepsOthers(state, after, version)) wrong.push({ state, plan, after });
-        }
-      }
-      expect(wrong).toEqual([]);
+      expect([...wrongWays(desired).take(1)]).toEqual([]);
     },
   );
 

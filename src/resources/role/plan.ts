@@ -21,9 +21,23 @@ import { isSameValue, type Settings } from './settings.ts';
  * exception: a membership of ours in a group that became powerful is taken away before anything else is judged.
  */
 export function planRole(desired: DesiredRole, observed: ObservedRole): Plan<RoleChange> {
+  return desired.ensure === 'present' ? planPresent(desired, observed) : planEnding(desired, observed);
+}
+
+/** What is looked at of a role that is not to be used any more. */
+export interface ObservedEnding extends Pick<ObservedRole, 'serverVersion'> {
+  readonly role:
+    | (Pick<
+        ExistingRole,
+        'login' | 'mark' | 'memberships' | 'connectGrants' | 'sessions' | 'ownsIn' | 'heldBy'
+      > & {
+        readonly rdsIam: Pick<ExistingRole['rdsIam'], 'ours'>;
+      })
+    | undefined;
+}
+
+export function planEnding(desired: AbsentRole, observed: ObservedEnding): readonly RoleChange[] {
   switch (desired.ensure) {
-    case 'present':
-      return planPresent(desired, observed);
     case 'absent':
       return planAbsent(desired, observed);
     case 'disabled':
@@ -33,7 +47,7 @@ export function planRole(desired: DesiredRole, observed: ObservedRole): Plan<Rol
     case 'empty':
       return planEmpty(desired, observed);
     default:
-      return desired satisfies never;
+      return desired.ensure satisfies never;
   }
 }
 
@@ -55,9 +69,7 @@ function planPresent(desired: PresentRole, observed: ObservedRole): Plan<RoleCha
 /** Who takes a role over has to be able to end its access again, and gives nobody more than was allowed. */
 function judgeAdoption(desired: PresentRole, role: ExistingRole, observed: ObservedRole): Refused {
   const { username } = desired;
-  if (role.mark !== undefined || !desired.adopt || looksMarked(role.comment)) {
-    return refusals.notOurs(desired, role.mark);
-  }
+  if (!desired.adopt || looksMarked(role.comment)) return refusals.notOurs(desired, role.mark);
   if (!role.administrable) return refusals.notAdministrable(observed.admin, username);
   const powerful = role.memberships.flatMap(({ group, power }) => forbidden(group, power, desired));
   if (role.powerful) return refusals.powerfulRole(username);
@@ -182,7 +194,7 @@ function missingConnects(
  * A role of ours ends in this order, a transaction each: no login and no rds_iam; no sessions; nothing of ours granted;
  * what it owns handed over, database by database; dropped. One that cannot be dropped because something hangs on it is kept as it is then: disabled and marked.
  */
-function planAbsent(desired: AbsentRole, observed: ObservedRole): readonly RoleChange[] {
+function planAbsent(desired: AbsentRole, observed: ObservedEnding): readonly RoleChange[] {
   const { role } = observed;
   if (role === undefined || !mayEnd(desired.owner, role.mark)) return [];
   const { mark } = role;
@@ -207,7 +219,7 @@ function planAbsent(desired: AbsentRole, observed: ObservedRole): readonly RoleC
 }
 
 /** Kept with its groups and its mark, so that it comes back as it was. Not the role of a stranger, nor of a trusted operator. */
-function planDisabled(desired: AbsentRole, { role }: ObservedRole): readonly RoleChange[] {
+function planDisabled(desired: AbsentRole, { role }: ObservedEnding): readonly RoleChange[] {
   if (role === undefined || !mayEnd(desired.owner, role.mark)) return [];
   return [
     ...(role.login || role.rdsIam.ours ? [{ do: 'end access' } as const] : []),
@@ -215,12 +227,12 @@ function planDisabled(desired: AbsentRole, { role }: ObservedRole): readonly Rol
   ];
 }
 
-function planReleased(desired: AbsentRole, { role }: ObservedRole): readonly RoleChange[] {
+function planReleased(desired: AbsentRole, { role }: ObservedEnding): readonly RoleChange[] {
   if (role === undefined || !mayEnd(desired.owner, role.mark)) return [];
   return [{ do: 'release', comment: releasedComment(desired.owner) }];
 }
 
-function planEmpty(desired: AbsentRole, { role }: ObservedRole): readonly RoleChange[] {
+function planEmpty(desired: AbsentRole, { role }: ObservedEnding): readonly RoleChange[] {
   const isOurs = role !== undefined && mayEnd(desired.owner, role.mark);
   return isOurs && role.sessions > 0 ? [{ do: 'interrupt sessions' }] : [];
 }
@@ -229,7 +241,10 @@ function planEmpty(desired: AbsentRole, { role }: ObservedRole): readonly RoleCh
  * The memberships that the mark records and that are still ours. Up to PostgreSQL 15 a REVOKE takes a membership
  * whoever granted it, so the grantor decides; from 16 on the server itself keeps the grants of others apart.
  */
-function ourMemberships(role: ExistingRole, observed: ObservedRole): readonly Membership[] {
+function ourMemberships(
+  role: Pick<ExistingRole, 'mark' | 'memberships'>,
+  observed: Pick<ObservedRole, 'serverVersion'>,
+): readonly Membership[] {
   const ours = role.memberships.filter(
     ({ group, byUs }) =>
       role.mark?.groups.includes(group) === true && (byUs || observed.serverVersion >= 160_000),

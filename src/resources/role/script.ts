@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import type { Failure } from '../../kernel/failure.ts';
 import { sqlOf } from './describe.ts';
 import { markOf } from './mark.ts';
-import { planRole, stepsOf } from './plan.ts';
+import { type ObservedEnding, planEnding, planRole, stepsOf } from './plan.ts';
 import { dollarQuoted } from './quote.ts';
-import type { AbsentRole, ExistingRole, ObservedRole, RoleChange, ScriptedRole } from './role.ts';
+import type { AbsentRole, ObservedRole, PresentRole, RoleChange, ScriptedRole } from './role.ts';
 import { bodyOfEnding } from './script-ending.ts';
 import { bodyOfPresent } from './script-present.ts';
 import { begin, lock, lockMs } from './sql.ts';
@@ -18,7 +18,10 @@ export interface Script {
 
 /** Nothing of the server is known: the planner is told what takes it through all that may have to be done, and the script asks. */
 export function scriptFor(desired: ScriptedRole): Script | { readonly refused: Failure } {
-  const plan = planRole(desired, unseen(desired));
+  const plan =
+    desired.ensure === 'present'
+      ? planRole(desired, noneThere(desired))
+      : planEnding(desired, inUse(desired));
   if ('refused' in plan) return plan;
   const transactions =
     desired.ensure === 'present'
@@ -72,36 +75,27 @@ const oneLine = (sql: string) => sql.replaceAll(/[\r\n]+/g, ' ');
 
 const ordinary = { never: [], byNameOnly: [] };
 
-/** For a role that is wished: none is there, and nothing is in the way. For one that is to end: it is there with all there is. */
-function unseen(desired: ScriptedRole): ObservedRole {
-  const server = { serverVersion: 0, admin: '', rdsIamExists: true };
-  if (desired.ensure !== 'present') return { ...server, role: inUse(desired), groups: [], databases: [] };
-  return {
-    ...server,
-    role: undefined,
-    groups: desired.memberOf.map((group) => ({ group, exists: true, power: ordinary })),
-    databases: desired.connectDatabases.map((database) => ({
-      database,
-      exists: true,
-      held: false,
-      throughGroups: [],
-    })),
-  };
-}
+/** None is there, and nothing is in the way. */
+const noneThere = ({ memberOf, connectDatabases }: PresentRole): ObservedRole => ({
+  serverVersion: 0,
+  admin: '',
+  rdsIamExists: true,
+  role: undefined,
+  groups: memberOf.map((group) => ({ group, exists: true, power: ordinary })),
+  databases: connectDatabases.map((database) => ({ database, exists: true, held: false, throughGroups: [] })),
+});
 
-const inUse = ({ owner, reassignTo }: AbsentRole): ExistingRole => ({
-  login: true,
-  connectionLimit: -1,
-  comment: undefined,
-  mark: markOf(owner, [], []),
-  powerful: false,
-  administrable: true,
-  memberships: [],
-  rdsIam: { ours: true, others: false, foreign: false, indirect: false },
-  connectGrants: [],
-  settings: {},
-  passwordLoginsThatReachIt: [],
-  sessions: 1,
-  ownsIn: reassignTo === undefined ? [] : ['each database'],
-  heldBy: undefined,
+/** It is there, with all that may have to be ended. */
+const inUse = ({ owner }: AbsentRole): ObservedEnding => ({
+  serverVersion: 0,
+  role: {
+    login: true,
+    mark: markOf(owner, [], []),
+    memberships: [],
+    rdsIam: { ours: true },
+    connectGrants: [],
+    sessions: 1,
+    ownsIn: ['each database'],
+    heldBy: undefined,
+  },
 });

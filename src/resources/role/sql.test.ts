@@ -66,6 +66,13 @@ describe('a step of a role', () => {
     expect(sentToNew([{ do: 'grant rds_iam' }])).toEqual([lock('role', "o'brien"), commented, grant]);
   });
 
+  it('looks at the password logins also where more than rds_iam is granted', () => {
+    const changes: RoleChange[] = [{ do: 'allow login' }, { do: 'grant rds_iam' }];
+    const [look] = body({ do: 'grant rds_iam' });
+    expect(sent(changes)).toContainEqual(look);
+    expect(sent([{ do: 'allow login' }, { do: 'grant group', group: 'writers' }])).not.toContainEqual(look);
+  });
+
   it.each<[RoleChange, readonly unknown[]]>([
     [{ do: 'adopt', sessions: 0 }, [commented]],
     [{ do: 'mark', mark: markOf(owner, [], []) }, [commented]],

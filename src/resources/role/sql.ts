@@ -100,7 +100,7 @@ export function statementsFor(
       ? [free(plpgsql(spare(username)))]
       : []),
     ...creation.flatMap((change) => statements(change, username, named)),
-    ...(creation.length > 0 || changes.some(writesComment)
+    ...(changes.some(writesComment)
       ? [administer(`COMMENT ON ROLE ${identifier(username)} IS ${literal(mark)}`)]
       : []),
     ...others.flatMap((change) => statements(change, username, named)),

@@ -12,6 +12,11 @@ const refused = [
   ['fd00:ec2::254', 'FD00:EC2::254', 'fd00:ec2::23', 'fe80::1', 'fe80::1%eth0', 'ff02::1'],
   ['::ffff:127.0.0.1', '::ffff:7f00:1', '::ffff:169.254.169.254', '[::ffff:a9fe:a9fe]'],
   ['64:ff9b::7f00:1', '64:ff9b::169.254.169.254'],
+  // What a resolver may take for such a name.
+  ['ｌｏｃａｌｈｏｓｔ', 'instance－data'],
+  // The edges of what is refused.
+  ['0.255.255.255', '127.255.255.255', '169.254.255.255', '224.0.0.0', 'febf:ffff::1', 'ff00::', 'ffff::1'],
+  ['64:ff9b::ffff:ffff', '::ffff:0:0', '::ffff:0', 'fd00:ec2:ffff::1', 'fe80::1%25eth0', '[fe80::1%eth0]'],
   ['', '.', '[]', '999.1.1.1', '1.2.3.4.5', 'a b'],
 ].flat();
 const dialled = [
@@ -29,6 +34,22 @@ const dialled = [
   '2001:db8::1',
   '::ffff:10.0.0.1',
   '64:ff9b::10.0.0.1',
+  '[2001:db8::1]',
+  '2001:db8::1%eth0',
+  // Next to what is refused.
+  '1.0.0.1',
+  '126.255.255.255',
+  '169.255.0.1',
+  '223.255.255.255',
+  'fe7f::1',
+  'fec0::1',
+  'fd00:ec1::254',
+  'fd00:ec3::254',
+  '1::',
+  '2001:db8::7f00:1',
+  '64:ff9a::7f00:1',
+  '64:ff9b::80ff:1',
+  'orders.example.com.',
 ];
 
 describe('an address to dial', () => {

@@ -45,22 +45,23 @@ function mayBeDialled(host: string): boolean {
     .replace(/%.*$/, '')
     .replace(/\.$/, '')
     .toLowerCase();
-  if (name === '' || refusedNames.has(name) || name.endsWith('.localhost')) return false;
+  if (refusedNames.has(name) || name.endsWith('.localhost')) return false;
   if (isIPv6(name)) {
     const inner = innerIPv4(name);
     return !refused.check(name, 'ipv6') && (inner === undefined || !refused.check(inner, 'ipv4'));
   }
   // URL parsing brings 2130706433, 0x7f.1 and 127.1 to dotted form, as getaddrinfo would.
   const canonical = URL.parse(`http://${name}/`)?.hostname;
-  if (canonical === undefined || canonical === '') return false;
+  if (canonical === undefined) return false;
   return isIP(canonical) === 4 ? !refused.check(canonical, 'ipv4') : !refusedNames.has(canonical);
 }
 
 /** The IPv4 address that an IPv4-mapped (::ffff:0:0/96) or NAT64 (64:ff9b::/96) address leads to. */
 function innerIPv4(address: string): string | undefined {
   const canonical = URL.parse(`http://[${address}]/`)?.hostname ?? '';
-  const [, high, low] = /^\[(?:::ffff|64:ff9b:):([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(canonical) ?? [];
-  if (high === undefined || low === undefined) return undefined;
-  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
-  return `${a >> 8}.${a & 0xff}.${b >> 8}.${b & 0xff}`;
+  const words = /^\[(?:::ffff|64:ff9b:):([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(canonical)?.slice(1);
+  return words
+    ?.map((word) => Number.parseInt(word, 16))
+    .map((word) => `${word >> 8}.${word & 0xff}`)
+    .join('.');
 }

@@ -45,12 +45,15 @@ describe('a blue/green deployment', () => {
     });
   });
 
-  it.each([`x${green}`, `${green}:x`, green.replace('aws', 'AWS'), green.replace('cluster', 'snapshot')])(
-    'whose other server has an ARN of another form names none: %s',
-    (target) => {
-      expect(deploymentUnderWay(blue, [{ ...deployment, target }])).toEqual({ other: undefined });
-    },
-  );
+  it.each([
+    `x${green}`,
+    `${green}:x`,
+    green.replace('aws', 'AWS'),
+    green.replace('cluster', 'snapshot'),
+    green.replace('cluster', 'db-proxy'),
+  ])('whose other server has an ARN of another form names none: %s', (target) => {
+    expect(deploymentUnderWay(blue, [{ ...deployment, target }])).toEqual({ other: undefined });
+  });
 
   it('in another partition names its server', () => {
     const target = green.replace('arn:aws:', 'arn:aws-us-gov:');

@@ -1,5 +1,7 @@
 // Whether a blue/green deployment is under way for a database, and which server is the other one of the two.
 
+import { parseRdsARN } from './arn.ts';
+
 /** A server by its name in RDS. */
 export interface ServerName {
   readonly kind: 'Cluster' | 'Instance';
@@ -31,8 +33,9 @@ export function deploymentUnderWay(
 }
 
 function serverNamed(arn: string | undefined): ServerName | undefined {
-  const [, region, kind, identifier] =
-    /^arn:aws[a-z-]*:rds:([a-z0-9-]+):[0-9]{12}:(cluster|db):([A-Za-z0-9-]+)$/.exec(arn ?? '') ?? [];
-  if (region === undefined || identifier === undefined) return undefined;
+  const server = parseRdsARN(arn);
+  if (server === undefined || server.kind === 'db-proxy') return undefined;
+  const { kind, region, name: identifier } = server;
+  if (!/^[A-Za-z0-9-]+$/.test(identifier)) return undefined;
   return { kind: kind === 'cluster' ? 'Cluster' : 'Instance', region, identifier };
 }

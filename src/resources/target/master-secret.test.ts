@@ -86,6 +86,33 @@ describe('the secret that RDS keeps', () => {
   });
 });
 
+// The operator's own policy ends at the names that RDS gives; what is asked for has to as well.
+it.each([
+  `x${arn}`,
+  arn.replace('111122223333', '11112222333'),
+  arn.replace('111122223333', 'accountnumber'),
+  arn.replace('eu-central-1', 'EU'),
+  arn.replace('eu-central-1', ''),
+  arn.replace('arn:aws:', 'arn:AWS:'),
+  arn.replace('arn:aws:', 'arn:aws-of-somebody-else:'),
+  arn.replace('rds!cluster', 'rds!proxy'),
+  `${arn.slice(0, arn.indexOf('rds!'))}rds!cluster-`,
+  `${arn} `,
+])('a secret under an ARN of another form is none that RDS keeps: %s', (other) => {
+  expect(judge(cluster, { arn: other, status: 'active' })).toMatchObject({ kind: 'missing' });
+});
+
+it.each([
+  arn.replace('rds!cluster', 'rds!db'),
+  arn.replace('arn:aws:', 'arn:aws-us-gov:').replace('eu-central-1', 'us-gov-west-1'),
+])('a secret of an instance, and one of another partition, is asked for in its region: %s', (other) => {
+  expect(judge(instance, { arn: other, status: 'active' })).toEqual({
+    arn: other,
+    region: other.split(':')[3],
+    impaired: false,
+  });
+});
+
 describe('the secret that cannot be had', () => {
   const messageOf = (target: Target, masterSecret?: MasterSecretFacts) => {
     const found = judge(target, masterSecret);

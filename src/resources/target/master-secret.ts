@@ -71,8 +71,7 @@ function refuse(message: string): never {
 
 function fieldsOf(text: string): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
+    return { ...(JSON.parse(text) as object | null) };
   } catch {
     // The error would quote the text.
     return {};

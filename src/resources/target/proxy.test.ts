@@ -148,6 +148,22 @@ describe('an RDS Proxy', () => {
     expect(judged(facts).proxy).toBeUndefined();
   });
 
+  // Its id becomes a part of policies, its account and region a part of what is signed.
+  it.each([
+    'xarn:aws:rds:eu-west-1:111122223333:db-proxy:prx-A',
+    'arn:aws:rds:eu-west-1:111122223333:db-proxy:prx-A/b',
+    'arn:aws:rds:eu-west-1:111122223333:db-proxy:prx-',
+    'arn:aws:rds:eu-west-1:111122223333:db-proxy:cluster-A',
+    'arn:aws:rds:eu-west-1:11112222333:db-proxy:prx-A',
+    'arn:aws:rds:eu-west-1:accountnumber:db-proxy:prx-A',
+    'arn:aws:rds:EU*:111122223333:db-proxy:prx-A',
+    'arn:AWS:rds:eu-west-1:111122223333:db-proxy:prx-A',
+    'arn:awsX:rds:eu-west-1:111122223333:db-proxy:prx-A',
+  ])('is not known by an ARN of another form: %s', (arn) => {
+    expect(judged({ ...good, arn })).toMatchObject({ failure: { reason: 'ProxyNotReady' }, isUnseen: true });
+    expect(judged({ ...good, arn }).proxy).toBeUndefined();
+  });
+
   it('of which AWS tells no status may be used', () => {
     const { status: _status, ...facts } = good;
     expect(judged(facts).failure).toBeUndefined();

@@ -1,5 +1,6 @@
 // Whether an RDS Proxy can be used in front of a database, and what policies, clients and its own role need to know of it.
 import { Failure } from '../../kernel/failure.ts';
+import { parseRdsARN } from './arn.ts';
 import type { ServerName } from './blue-green.ts';
 
 export interface ResolvedProxy {
@@ -29,8 +30,6 @@ export interface ProxyTargetFacts {
   readonly kind: 'Cluster' | 'Instance';
   readonly identifier?: string;
 }
-
-const proxyARN = /^arn:(aws[a-z-]*):rds:([a-z0-9-]+):([0-9]{12}):db-proxy:(prx-[A-Za-z0-9]+)$/;
 
 /** Statuses in which it lets nobody in; `modifying` comes and goes. */
 const unusable = new Set([
@@ -68,23 +67,18 @@ export function judgeProxy(
       (facts.endToEndIAM && targets.every(({ identifier }) => identifier === undefined));
     return isUnseen ? { failure: refused, isUnseen } : { failure: refused };
   }
-  const [, partition, region, accountID, resourceID] = proxyARN.exec(facts?.arn ?? '') ?? [];
+  const arn = parseRdsARN(facts?.arn);
   const { endpoint, roleARN, status = '' } = facts ?? {};
   const notReady = new Failure(
     'unavailable',
     'ProxyNotReady',
     `${what} cannot be used now: it is being created or deleted, is suspended, or lacks network or capacity. See: ${command('describe-db-proxies')}`,
   );
-  if (
-    partition === undefined ||
-    region === undefined ||
-    accountID === undefined ||
-    resourceID === undefined ||
-    endpoint === undefined ||
-    roleARN === undefined
-  ) {
+  const isKnown = arn?.kind === 'db-proxy' && /^prx-[A-Za-z0-9]+$/.test(arn.name);
+  if (!isKnown || endpoint === undefined || roleARN === undefined) {
     return { failure: notReady, isUnseen: true };
   }
+  const { partition, accountID, region, name: resourceID } = arn;
   const proxy = { name, partition, accountID, region, resourceID, endpoint: endpoint.toLowerCase(), roleARN };
   return unusable.has(status) ? { proxy, failure: notReady } : { proxy };
 }

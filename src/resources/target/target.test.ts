@@ -335,6 +335,7 @@ describe('a target that does not fit', () => {
   it.each([
     'xarn:aws:rds:eu-west-1:111122223333:cluster:x',
     'arn:aws:rds:eu-west-1:111122223333:snapshot:x',
+    'arn:aws:rds:eu-west-1:111122223333:db-proxy:prx-A',
     'arn:AWS:rds:eu-west-1:111122223333:cluster:x',
     'arn:aws:rds:EU:111122223333:cluster:x',
     'arn:aws:rds:eu-west-1:11112222333:cluster:x',

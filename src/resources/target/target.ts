@@ -1,6 +1,7 @@
 // What a target is once resolved, and the decision whether the facts that AWS gave allow to use it.
 import type { DatabaseSpec } from '../../api/schema.ts';
 import { Failure } from '../../kernel/failure.ts';
+import { parseRdsARN } from './arn.ts';
 import type { MasterSecretFacts } from './master-secret.ts';
 import { partitionOf, unknownRegion } from './partition.ts';
 import type { ResolvedProxy } from './proxy.ts';
@@ -209,14 +210,10 @@ function switchOn(
   return `aws rds ${kinds[type].modify} ${named.identifier} --region ${named.region} --enable-iam-database-authentication --apply-immediately`;
 }
 
-/** The one form of an RDS ARN: partition, account and region are taken from here, never guessed. */
-const rdsARN = /^arn:(aws[a-z-]*):rds:([a-z0-9-]+):([0-9]{12}):(cluster|db):/;
-
 function complete(what: string, facts: ServerFacts): ResolvedTarget | Failure {
-  const [, partition, region, accountID] = rdsARN.exec(facts.arn ?? '') ?? [];
-  if (partition === undefined || region === undefined || accountID === undefined) {
-    return notReady(what, 'AWS does not tell its ARN');
-  }
+  const arn = parseRdsARN(facts.arn);
+  if (arn === undefined || arn.kind === 'db-proxy') return notReady(what, 'AWS does not tell its ARN');
+  const { partition, region, accountID } = arn;
   const { resourceID, endpoint, port } = facts;
   // It becomes a part of policies, so nothing but the known form is taken.
   if (resourceID === undefined || !/^(cluster|db)-[A-Za-z0-9]+$/.test(resourceID)) {

@@ -106,6 +106,16 @@ describe('the trust bundle of a namespace', () => {
     expect(certificates(data['eu-west-1-bundle.pem'])).toBe(3);
   });
 
+  it('keeps those of a region with a longer name while a user is not known', async () => {
+    const region = 'us-gov-west-1';
+    const { roots } = await createRdsTrust(region);
+    const more = { bundles: new Map([...bundles, [region, roots.join('')]]) };
+    const both = desire([asks(seoul), asks(region)], more);
+    const configMap = kept(written(planTrustBundle(both, { configMap: undefined }, now)));
+    expect(Object.keys(configMap.data)).toContain(`${region}-bundle.pem`);
+    expect(planTrustBundle(desire([asks(seoul), unknown], more), { configMap }, now)).toEqual([]);
+  });
+
   it("has Amazon's public roots where a user may come through a proxy, and loses them with the last of those", () => {
     const before = standing(asks(seoul));
     const both = written(

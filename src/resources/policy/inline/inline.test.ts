@@ -32,7 +32,7 @@ const plan = (desired: DesiredInline, observed: ObservedInline) => {
   const planned = planInline(desired, observed);
   if ('refused' in planned) return planned.refused.reason;
   return planned.map((change) =>
-    change.do === 'put' ? change.arns.map((arn) => arn.slice(arn.lastIndexOf('/') + 1)).join(' ') : 'remove',
+    change.do === 'put' ? change.arns.map((arn) => arn.slice(arn.lastIndexOf('/') + 1)).join(' ') : change.do,
   );
 };
 
@@ -41,6 +41,7 @@ describe('the inline policy of a role', () => {
     ['is made for a user', wish([present('a')]), nothing, ['a']],
     ['is made for nobody', wish([unknown('a')]), nothing, []],
     ['takes another user', wish([present('a'), present('b')]), holding(['a']), ['a b']],
+    ['takes another user while one leaves', wish([present('b')]), holding(['a']), ['b']],
     ['is as it should be', wish([present('a')]), holding(['a']), []],
     ['loses who leaves', wish([present('a'), leaving('b')]), holding(['a', 'b']), ['a']],
     ['loses who has no object', wish([present('a')]), holding(['a', 'b']), ['a']],
@@ -92,6 +93,12 @@ describe('the inline policy of a role', () => {
       { ...nothing, role: undefined },
       [],
     ],
+    [
+      'is written under our scope with the next user',
+      wish([present('a')]),
+      holding([], { scope: '0' }),
+      ['a'],
+    ],
     ['takes over what it accounts for', wish([present('a')]), holding(['a'], { scope: '0' }), ['a']],
     ['loses who leaves, whoever wrote it', wish([leaving('a')]), holding(['a'], { scope: '0' }), ['remove']],
   ])('%s', (_sentence, desired, observed, expected) => {
@@ -106,6 +113,32 @@ describe('the inline policy of a role', () => {
     expect(text.length).toBeLessThanOrEqual(inlineLimit);
     expect(text.length).toBeGreaterThan(inlineLimit - 120);
     expect(plan(desired, { ...readInline(text), role })).toBe('QuotaExceeded');
+  });
+
+  it('is filled to the last character that IAM admits', () => {
+    const users: string[] = [];
+    const sizeWith = (last: string) =>
+      inlineDocument({ arns: [...users, last].map((user) => arnOf(user)), released: [] }, 'all').length;
+    while (sizeWith('x'.repeat(63)) <= inlineLimit) users.push(`u${String(users.length).padStart(4, '0')}`);
+    const spare = inlineLimit - sizeWith('x');
+    const withOneOf = (length: number) =>
+      plan(wish([...users, 'x'.repeat(length)].map((user) => present(user))), holding(users));
+    expect(withOneOf(1 + spare)).toHaveLength(1);
+    expect(withOneOf(2 + spare)).toBe('QuotaExceeded');
+  });
+
+  it('is never given the ARN of another user name', () => {
+    const lying: Contribution = { state: 'present', username: 'a', arns: [arnOf('b')] };
+    expect(plan(wish([lying]), nothing)).toBe('InternalError');
+  });
+
+  it('of another scope takes no user for whom there would be no room either', () => {
+    const users = Array.from({ length: 200 }, (_, i) => `user_${String(i).padStart(6, '0')}`);
+    const [put] = planInline(wish(users.map((user) => present(user))), nothing) as readonly {
+      readonly arns: readonly string[];
+    }[];
+    const text = inlineDocument({ arns: put?.arns ?? [], released: [] }, 'other');
+    expect(plan(wish([present('z'.repeat(63))]), { ...readInline(text), role })).toBe('ForeignPolicy');
   });
 
   it('reads back exactly what it writes, encoded by IAM or not, and nothing else', () => {

@@ -76,11 +76,10 @@ export function planInline(desired: DesiredInline, observed: ObservedInline): Pl
     const barrier = roleBarrier(desired, observed);
     if (barrier !== undefined) return { refused: barrier };
   }
-  const isTaken = arns.length > 0 && !isCurrent && !arns.every((arn) => isClaimed(claims, arn));
+  const isTaken = !isCurrent && !arns.every((arn) => isClaimed(claims, arn));
   if (isTaken) return added.length + unplaced.length > 0 ? { refused: ofAnotherScope(desired) } : [];
   const all = [...arns, ...added].toSorted();
   if (all.length + released.length === 0) {
-    if (unplaced.length > 0) return { refused: tooLong(desired) };
     return observed.exists && desired.complete ? [{ do: 'remove' }] : [];
   }
   const isMoved = released.join(' ') !== observed.released.join(' ');
