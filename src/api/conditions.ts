@@ -162,7 +162,7 @@ export const reasons = {
     means:
       'A role of this name exists and does not carry the mark of this object; or it did not when the operator last looked, before others were to keep the roles.',
     remedy:
-      "Use another user name, or drop the role if nobody needs it. If the object is to take it over: the owner names it in the rule's adopt.",
+      "Use another user name, or drop the role if nobody needs it. If the object is to take it over: the owner names it in the rule's adopt, which helps only where the role carries no mark. Where others keep the roles nobody looks again: the message says what to do.",
   },
   RoleNotAdoptable: {
     means: 'A role that a rule lets the object take over is powerful, or somebody else granted it rds_iam.',

@@ -3,14 +3,14 @@ import type { Marked } from '../reconcile/claim.ts';
 import type { DatabaseState } from '../reconcile/database-state.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { Loss } from '../reconcile/loss.ts';
-import type { Proof } from '../reconcile/world.ts';
+import type { Proof, Stranger } from '../reconcile/world.ts';
 
 export interface Knowledge {
   readonly states: Map<string, DatabaseState>;
   /** By server and user name: what the mark of a contested role said. */
   readonly marks: Map<string, { readonly marked: Marked | undefined }>;
   readonly vetted: Set<string>;
-  readonly disowned: Set<string>;
+  readonly disowned: Map<string, Stranger>;
   readonly proofs: Map<string, Proof>;
   readonly losses: Map<string, Loss>;
   readonly declared: Map<string, string>;
@@ -25,7 +25,7 @@ export const emptyKnowledge = (): Knowledge => ({
   states: new Map(),
   marks: new Map(),
   vetted: new Set(),
-  disowned: new Set(),
+  disowned: new Map(),
   proofs: new Map(),
   losses: new Map(),
   declared: new Map(),

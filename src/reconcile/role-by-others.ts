@@ -11,7 +11,7 @@ import { roleScriptName } from './names.ts';
 import { ownerOf } from './owner.ts';
 import type { Eligible } from './standing.ts';
 import type { Link } from './status.ts';
-import type { Event, World } from './world.ts';
+import type { Event, Stranger, World } from './world.ts';
 
 /** Whether the operator leaves the roles of a database to others. */
 export const isByOthers = (database: IamDatabase | undefined): boolean =>
@@ -95,24 +95,42 @@ export async function endByOthers(
 const namespaceNotSeen = new Failure('unavailable', 'Progressing', 'The namespace was not looked at yet.');
 
 /**
- * What was found while the operator kept the roles itself, and nobody looks at any more: a role that is somebody else's is
- * entered only where the owner of the database names it. What status said stands, as a restart must let nobody in.
+ * What was found while the operator kept the roles itself, and nobody looks at any more. As under Managed, the owner of
+ * the database may give away a role that carries no mark, and no other. Where this process found nothing itself, a
+ * status that says it stands, as a restart must let nobody in; it does not tell of marks.
  */
 export function seenAsStrangers(
-  { metadata, spec, status }: IamDatabaseUser,
+  user: IamDatabaseUser,
   { database, permission }: Eligible,
-  { disowned }: Pick<World, 'disowned'>,
+  { disowned, vetted }: Pick<World, 'disowned' | 'vetted'>,
 ): Failure | undefined {
-  const isTold = status?.conditions?.some(
-    ({ type, reason }) => type === 'RoleReady' && reason === 'RoleNotOurs',
-  );
-  if (permission.mayAdopt || (isTold !== true && !disowned.has(metadata.uid))) return undefined;
-  const { name } = database.metadata;
+  const { uid } = user.metadata;
+  const found = disowned.get(uid) ?? (isTold(user) && !vetted.has(uid) ? 'told' : undefined);
+  if (found === undefined || (found === 'unmarked' && permission.mayAdopt)) return undefined;
+  const { metadata, spec } = database;
   return new Failure(
     'conflict',
     'RoleNotOurs',
-    `Role "${spec.username}" was somebody else's when the operator last looked, before role.delivery of IamDatabase ${name} became ${database.spec.role.delivery}, so nobody is let in as it. If it is this user's: the owner of IamDatabase ${name} names it in adopt of the rule in allow. Else use another user name.`,
+    `Role "${user.spec.username}" was somebody else's when the operator last looked, before role.delivery of IamDatabase ${metadata.name} became ${spec.role.delivery}. ${whatFollows(found, metadata.name)}`,
   );
+}
+
+const isTold = ({ status }: IamDatabaseUser) =>
+  status?.conditions?.some(({ type, reason }) => type === 'RoleReady' && reason === 'RoleNotOurs') === true;
+
+function whatFollows(found: Stranger | 'told', database: string): string {
+  const back = `the owner of IamDatabase ${database} sets role.delivery to Managed until RoleReady is True`;
+  const shut = 'The operator adds nothing for it to its policies, and takes out what they hold of it.';
+  switch (found) {
+    case 'unmarked':
+      return `${shut} If it is this user's: the owner of IamDatabase ${database} names it in adopt of the rule in allow. Else use another user name.`;
+    case 'marked':
+      return `${shut} It carries a mark, which adopt does not help with. Use another user name; or, once that role is ended, ${back}.`;
+    case 'told':
+      return `Only this status still tells so: the operator adds nothing for it to its policies, and what stands there stays until the operator looks again or this access ends. Use another user name; or ${back}: adopt helps only there.`;
+    default:
+      return found satisfies never;
+  }
 }
 
 export const roleNotManaged = (message: string): Link => ({

@@ -4,6 +4,7 @@ import { aDatabase, aTarget, aUser, dbARN, deleted, roleARN } from '../../test/b
 import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
 import type { DatabaseSpec } from '../api/schema.ts';
 import { Failure } from '../kernel/failure.ts';
+import { formatMark } from '../resources/role/mark.ts';
 import { reconcileUser } from './user.ts';
 
 type Delivery = DatabaseSpec['role']['delivery'];
@@ -22,6 +23,19 @@ const roleLeft = (world: TestWorld) =>
 const arn = dbARN('payments_checkout');
 
 const spec = (delivery: Delivery) => ({ role: { delivery } });
+/** The mark of another tenant. */
+const theirs = formatMark({
+  operatorID: 'op-1',
+  namespaceUID: 'uid-of-theirs',
+  namespace: 'theirs',
+  name: 'checkout',
+  uid: 'uid-of-their-user',
+  serverResourceID: 'cluster-ABC',
+  groups: [],
+  databases: [],
+  settings: [],
+});
+
 /** No admin, as the database pass leaves it then. */
 function deliver(world: TestWorld, delivery: Delivery): void {
   world.put(aDatabase({ metadata: { generation: 2 }, spec: spec(delivery) }));
@@ -248,11 +262,11 @@ describe('a change of who keeps the role', () => {
           spec: { ...spec(delivery), allow: [{ ...rule, adopt: [...adopt] }] },
         });
       };
-      async function seen(letInBefore: boolean): Promise<TestWorld> {
+      async function seen(letInBefore: boolean, comment?: string): Promise<TestWorld> {
         const world = letInBefore ? await settled('Managed') : aWorld();
         deliver(world, 'Managed');
         world.roles.drop('payments_checkout');
-        world.roles.make('payments_checkout');
+        world.roles.make('payments_checkout', comment);
         world.put(letInBefore ? world.stored() : aUser());
         await pass(world);
         expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
@@ -272,6 +286,7 @@ describe('a change of who keeps the role', () => {
           const world = await seen(before);
           isShut(world);
           expect(find(world, 'RoleReady')?.message).toContain('names it in adopt');
+          expect(find(world, 'RoleReady')?.message).toContain('takes out what they hold of it');
           world.restart();
           deliver(world, delivery);
           await pass(world);
@@ -291,7 +306,79 @@ describe('a change of who keeps the role', () => {
         world.restart();
         await pass(world);
         expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+        expect(find(world, 'RoleReady')?.message).toContain(
+          'what stands there stays until the operator looks again',
+        );
         expect(world.policies.allowed(roleARN)).toEqual([arn]);
+      });
+
+      it.each([
+        ["another tenant's mark", theirs],
+        ['a mark that this version cannot read', 'Kept by iamdb-operator for somebody: {"v":2}'],
+      ])('lets nobody in as one that carries %s, whatever is in adopt', async (_what, comment) => {
+        const world = await seen(true, comment);
+        world.put(owned(['payments_checkout']));
+        await pass(world);
+        isShut(world);
+        expect(find(world, 'RoleReady')?.message).toContain('sets role.delivery to Managed');
+        expect(find(world, 'RoleReady')?.message).not.toContain('names it in adopt');
+      });
+
+      it('lets nobody in by adopt once only the status tells of it, until Managed has looked', async () => {
+        const world = await seen(false);
+        world.restart();
+        world.put(owned(['payments_checkout']));
+        await pass(world);
+        isShut(world);
+        expect(find(world, 'RoleReady')?.message).toContain('sets role.delivery to Managed');
+        deliver(world, 'Managed');
+        world.put(aDatabase({ spec: { allow: owned(['payments_checkout']).spec.allow } }));
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('True AsDeclared');
+        world.put(owned([]));
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+        expect(world.policies.allowed(roleARN)).toEqual([arn]);
+      });
+
+      it('goes on saying so where a ConfigMap of somebody else is in the way of the script, also after a restart', async () => {
+        const world = await seen(false);
+        world.configMaps.foreign.add('payments/checkout-sql');
+        await pass(world);
+        isShut(world);
+        world.restart();
+        await pass(world);
+        isShut(world);
+        world.configMaps.foreign.clear();
+        await pass(world);
+        isShut(world);
+        expect(map(world)).toBeUndefined();
+      });
+
+      it('goes by what this process knows, where the status is older', async () => {
+        const world = await seen(false);
+        const { status } = world.stored();
+        world.put(owned(['payments_checkout']));
+        await pass(world);
+        const now = world.stored();
+        world.put(status === undefined ? now : { ...now, status });
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+      });
+
+      it('lets nobody in as one that was seen in plan mode alone', async () => {
+        const world = await settled('Managed');
+        world.policies.deleteAll(roleARN);
+        world.roles.drop('payments_checkout');
+        world.roles.make('payments_checkout', theirs);
+        const { spec: lasting } = world.stored();
+        world.put({ ...world.stored(), spec: { ...lasting, mode: 'Plan' } });
+        await pass(world);
+        expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+        deliver(world, delivery);
+        world.put({ ...world.stored(), spec: lasting });
+        await pass(world);
+        isShut(world);
       });
 
       it('lets nobody in by an access that ended and is given back', async () => {
@@ -339,6 +426,23 @@ describe('a change of who keeps the role', () => {
       });
     },
   );
+
+  it('back to Managed looks at the role, though the database is as it was when it was last left alone', async () => {
+    const world = aWorld();
+    const asleep = aDatabase({ spec: { resync: { policy: 'OnChange', intervalSeconds: 600 } } });
+    world.put(asleep, aUser());
+    await pass(world);
+    expect(condition(world, 'Ready')).toBe('True Ready');
+    deliver(world, 'SQL');
+    await pass(world);
+    expect(condition(world, 'RoleReady')).toBe('Unknown NotManaged');
+    world.roles.drop('payments_checkout');
+    world.roles.make('payments_checkout', theirs);
+    deliver(world, 'Managed');
+    world.put(asleep);
+    await pass(world);
+    expect(condition(world, 'RoleReady')).toBe('False RoleNotOurs');
+  });
 
   it('is told in plan mode: the script would go', async () => {
     const world = await settled('SQL');

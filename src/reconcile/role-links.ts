@@ -1,6 +1,7 @@
 // The database role of a user as a link of the chain, whoever keeps it.
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { DesiredConnection } from '../resources/connection/plan.ts';
+import { looksMarked } from '../resources/role/mark.ts';
 import type { PresentRole } from '../resources/role/role.ts';
 import { heldByBlueGreen } from './blue-green.ts';
 import { converge } from '../kernel/converge.ts';
@@ -22,7 +23,13 @@ export async function convergeRole(
   signal: AbortSignal,
 ): Promise<Done> {
   const { database } = standing;
-  const kept = isByOthers(database) ? undefined : await convergeManaged(user, standing, world, signal);
+  const { uid } = user.metadata;
+  const byOthers = isByOthers(database);
+  if (byOthers) world.seen.delete(uid);
+  // Before anything that can fail: the status has to go on saying it, as that alone outlives this process.
+  const stranger = byOthers ? seenAsStrangers(user, standing, world) : undefined;
+  if (stranger !== undefined) return { link: failed('RoleReady', stranger), changes: [] };
+  const kept = byOthers ? undefined : await convergeManaged(user, standing, world, signal);
   if (kept !== undefined && !isSettled(kept)) return kept;
   const scripts = scriptsFor(user, database, desiredRole(user, standing, world), world);
   if (scripts instanceof Failure) return { link: failed('RoleReady', scripts), changes: [] };
@@ -33,14 +40,6 @@ export async function convergeRole(
   if (failure !== undefined) return failure;
   const changes = [...(kept?.changes ?? []), ...all.flatMap((one) => one.changes)];
   if (kept !== undefined) return { link: kept.link, changes };
-  const { uid } = user.metadata;
-  world.seen.delete(uid);
-  const stranger = seenAsStrangers(user, standing, world);
-  if (stranger !== undefined) {
-    // What this process saw itself goes from the policies as well; by what a status says nothing is taken away.
-    world.vetted.delete(uid);
-    return { link: failed('RoleReady', stranger), changes };
-  }
   // Whose role it is, they judge who keep it: nobody else looks.
   world.vetted.add(uid);
   world.disowned.delete(uid);
@@ -85,7 +84,8 @@ async function convergeManaged(
   // Somebody else's role must not be entered; one that lacks something, or could not be looked at, is as it was.
   if (outcome.result === 'blocked' && outcome.failure.reason === 'RoleNotOurs') {
     world.vetted.delete(uid);
-    world.disowned.add(uid);
+    const isMarked = looksMarked(outcome.observed.role?.comment);
+    world.disowned.set(uid, isMarked ? 'marked' : 'unmarked');
   }
   return isHeld
     ? { link: failed('RoleReady', heldByBlueGreen(user.spec.username, held)), changes: [] }
@@ -100,13 +100,17 @@ export async function previewRole(
   signal: AbortSignal,
 ): Promise<Preview> {
   const role = desiredRole(user, standing, world);
-  const kept = isByOthers(standing.database) ? [] : [await previewManaged(standing, role, world, signal)];
+  const byOthers = isByOthers(standing.database);
+  const stranger = byOthers ? seenAsStrangers(user, standing, world) : undefined;
+  if (stranger !== undefined) return { lines: [], failure: stranger };
+  const kept = byOthers ? [] : [await previewManaged(standing, role, world, signal)];
+  // What was seen to be ours before is so no more; that it is somebody else's the status says.
+  if (kept.some(({ failure }) => failure?.reason === 'RoleNotOurs')) world.vetted.delete(user.metadata.uid);
   const scripts = scriptsFor(user, standing.database, role, world);
   if (scripts instanceof Failure) return { lines: [], failure: scripts };
   const maps = await Promise.all(scripts.wishes.map((wish) => preview(world.connection, wish, signal)));
   const all = [...kept, ...maps];
-  const stranger = isByOthers(standing.database) ? seenAsStrangers(user, standing, world) : undefined;
-  const failure = all.find((one) => one.failure !== undefined)?.failure ?? stranger;
+  const failure = all.find((one) => one.failure !== undefined)?.failure;
   return { lines: all.flatMap(({ lines }) => lines), ...(failure === undefined ? {} : { failure }) };
 }
 

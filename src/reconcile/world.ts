@@ -92,8 +92,13 @@ export interface World extends View, AssociationView {
     username: string,
     signal: AbortSignal,
   ): Promise<Failure | undefined>;
-  /** Whether the role of a user that has begun turned out to be somebody else's. */
-  readonly disowned: { has(uid: string): boolean; add(uid: string): void; delete(uid: string): void };
+  /** Whether, and how, the role of a user that has begun turned out to be somebody else's. Such a one is not vetted. */
+  readonly disowned: {
+    has(uid: string): boolean;
+    get(uid: string): Stranger | undefined;
+    set(uid: string, found: Stranger): void;
+    delete(uid: string): void;
+  };
   /** Whether this process saw the user's role to be ours: only then may a policy let anybody in as it. */
   readonly vetted: { has(uid: string): boolean; add(uid: string): void; delete(uid: string): void };
 
@@ -171,6 +176,9 @@ export interface RolePolicies {
   /** Undefined where the operator may not keep inline policies. */
   readonly inline: Outcome<ObservedInline, InlineChange> | undefined;
 }
+
+/** A role that is somebody else's: whether a mark says so. */
+export type Stranger = 'marked' | 'unmarked';
 
 /** What is remembered of the last proof of a user. */
 export interface Proof {

@@ -18,7 +18,7 @@ import { keyOf } from '../../src/reconcile/names.ts';
 import type { Loss } from '../../src/reconcile/loss.ts';
 import { userARNs } from '../../src/reconcile/user-arns.ts';
 import type { PodIdentity } from '../../src/reconcile/principals.ts';
-import type { Event, Proof, World } from '../../src/reconcile/world.ts';
+import type { Event, Proof, Stranger, World } from '../../src/reconcile/world.ts';
 import type { RoleDocuments } from '../../src/resources/access/role-rights.ts';
 import type { AccessVerdict, AccessWish } from '../../src/resources/access/verdict.ts';
 import { connectionResource } from '../../src/resources/connection/resource.ts';
@@ -134,7 +134,7 @@ export function aWorld(
   const known = new Map<string, DatabaseState>();
   const marks = new Map<string, { readonly marked: Marked | undefined }>();
   const vetted = new Set<string>();
-  const disowned = new Set<string>();
+  const disowned = new Map<string, Stranger>();
   const proofs = new Map<string, Proof>();
   const declared = new Map<string, string>();
   const lastSeen = new Map<string, string>();
