@@ -317,7 +317,8 @@ it('all actions of the published policy are asked for', () => {
   };
   const published = operatorPolicy(input).Statement.flatMap(({ Action }) => Action);
   const asked = new Set(steps.map(([what]) => what.split(/[ ,]/)[0] ?? ''));
-  expect(published.filter((action) => !asked.has(action))).toEqual([]);
+  // Tags come with a call of another name.
+  expect(published.filter((action) => !asked.has(action))).toEqual(['sts:TagSession']);
 });
 
 it('both give the same answers, but for the differences that are known', () => {
