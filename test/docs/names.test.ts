@@ -7,7 +7,7 @@ import { pages, root } from './pages.ts';
 
 /** Words with a capital that others define. */
 const foreign = new Set(
-  'ConfigMap Secret ServiceAccount Namespace Lease Role ClusterRole Deployment Service PodDisruptionBudget ValidatingAdmissionPolicy CustomResourceDefinition ServiceMonitor PodMonitor PrometheusRule NetworkPolicy AppProject Application Kustomization HelmRelease OCIRepository TokenRequest Progressing Suspended Degraded Healthy Missing Terminating'.split(
+  'ConfigMap Secret ServiceAccount Namespace Lease Role ClusterRole Deployment Service PodDisruptionBudget ValidatingAdmissionPolicy CustomResourceDefinition ServiceMonitor PodMonitor PrometheusRule NetworkPolicy AppProject Application Kustomization HelmRelease OCIRepository TokenRequest Progressing Suspended Degraded Healthy Missing Terminating MasterUsername'.split(
     ' ',
   ),
 );
