@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { operatorPolicyCommand } from '../../src/cli/operator-policy.ts';
 import { parsePolicy } from '../aws/policy-document.ts';
 import { createChildren } from '../bed/children.ts';
 import { type Postgres, startPostgres } from '../bed/postgres.ts';
@@ -92,6 +93,14 @@ it.for(named(blocksIn('sh', 'cli')))('is printed by the command line: %s', ([, {
     expect(stdout).not.toBe('');
   }
 });
+
+it.each(operatorPolicyCommand(() => undefined).options.map(({ long }) => long ?? ''))(
+  'says beside the policy what its option %s is for',
+  (option) => {
+    const page = readFileSync(join(root, 'docs/install-eks.md'), 'utf8');
+    expect(page).toMatch(new RegExp(`${option}[ \`]`));
+  },
+);
 
 it.each(named(blocksIn('json')))(
   'is JSON, and a policy where it looks like one: %s',

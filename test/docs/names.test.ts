@@ -7,7 +7,7 @@ import { pages, root } from './pages.ts';
 
 /** Words with a capital that others define. */
 const foreign = new Set(
-  'ConfigMap Secret ServiceAccount Namespace Lease Role ClusterRole Deployment Service PodDisruptionBudget ValidatingAdmissionPolicy CustomResourceDefinition ServiceMonitor PodMonitor PrometheusRule NetworkPolicy AppProject Application Kustomization HelmRelease OCIRepository TokenRequest Progressing Suspended Degraded Healthy Missing Terminating MasterUsername'.split(
+  'ConfigMap Secret ServiceAccount Namespace Lease Role ClusterRole Deployment Service PodDisruptionBudget ValidatingAdmissionPolicy CustomResourceDefinition ServiceMonitor PodMonitor PrometheusRule NetworkPolicy AppProject Application Kustomization HelmRelease OCIRepository TokenRequest Progressing Suspended Degraded Healthy Missing Terminating MasterUsername LimitExceeded'.split(
     ' ',
   ),
 );
@@ -25,14 +25,14 @@ const alsoFine = new Set([
   '--once',
   '--list',
   '--plan',
+  '--platform',
+  '--target-role-arn',
   'metadata.name',
   'metadata.annotations',
   'dependsOn',
   'envFrom',
   'ignoreDifferences',
   'targetRoleArn',
-  'eks:ListPodIdentityAssociations',
-  'eks:DescribePodIdentityAssociation',
   'secretsmanager:GetSecretValue',
   'kms:Decrypt',
   'rds:DescribeDBProxies',
