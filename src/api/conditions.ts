@@ -77,7 +77,8 @@ export const reasons = {
   // target
   DatabaseNotFound: {
     means: 'No IamDatabase has the name in databaseRef.',
-    remedy: 'kubectl get iamdb; create it, or mend databaseRef by recreating the object.',
+    remedy:
+      'Ask the platform team which there are (kubectl get iamdb); mend databaseRef by recreating the object, or let them create it.',
   },
   TargetMissing: {
     means: 'AWS knows no such cluster or instance in that region and account.',

@@ -49,9 +49,9 @@ const apart = new Set([
 const together = Object.fromEntries(Object.entries(samples).filter(([path]) => !apart.has(path)));
 
 const cases: readonly (readonly [name: string, values: ChartValues, kinds: number])[] = [
-  ['the defaults', {}, 16],
-  ['every value at once', nested(together), 35],
-  ['one replica without an election', nested({ replicas: 1, 'leaderElection.enabled': false }), 15],
+  ['the defaults', {}, 17],
+  ['every value at once', nested(together), 36],
+  ['one replica without an election', nested({ replicas: 1, 'leaderElection.enabled': false }), 16],
   [
     "the platform's own account, roles and CRDs",
     nested({
@@ -72,7 +72,7 @@ const cases: readonly (readonly [name: string, values: ChartValues, kinds: numbe
     }),
     8,
   ],
-  ['another name', { fullnameOverride: 'x'.repeat(63), operatorID: 'o'.repeat(63) }, 16],
+  ['another name', { fullnameOverride: 'x'.repeat(63), operatorID: 'o'.repeat(63) }, 17],
 ];
 
 describe.skipIf(noHelm)('an API server', () => {

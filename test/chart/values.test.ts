@@ -223,6 +223,20 @@ describe.skipIf(noHelm)('what is rendered', () => {
       ['iamdb-operator-edit', [usersOnly(['create', 'update', 'patch', 'delete', 'deletecollection'])]],
     ]);
   });
+
+  it('has a role to read the databases with, which nobody has until it is bound', async () => {
+    const rendered = await helm.render();
+    const viewer = rendered.find(({ metadata }) => metadata.name === 'iamdb-operator-database-viewer');
+    expect(viewer?.['rules']).toEqual([
+      { apiGroups: ['iamdb.dev'], resources: ['iamdatabases'], verbs: ['get', 'list', 'watch'] },
+    ]);
+    expect(Object.keys(viewer?.metadata.labels ?? {}).filter((name) => name.includes('aggregate'))).toEqual(
+      [],
+    );
+    const bound = rendered.map(({ roleRef }) => (roleRef as { readonly name: string } | undefined)?.name);
+    expect(bound).toContain('iamdb-operator');
+    expect(bound).not.toContain(viewer?.metadata.name);
+  });
 });
 
 const usersOnly = (verbs: readonly string[]) => ({

@@ -93,7 +93,7 @@ export const chartValues: Values = {
   rbac: group({
     create: flag('Make the Roles and their bindings.', true),
     aggregate: flag(
-      "Let whoever has the cluster's view, edit or admin role in a namespace read, or write, IamDatabaseUsers there.",
+      "Let whoever has the cluster's view, edit or admin role in a namespace read, or write, IamDatabaseUsers there; and make a ClusterRole, bound to nobody, with which they may read IamDatabases.",
       true,
     ),
   }),

@@ -27,6 +27,12 @@ const usersRule = (verbs: readonly string[]) => ({
   resources: ['iamdatabaseusers'],
   verbs,
 });
+/** For those whom the platform team lets see the databases: what belongs to no namespace is in nobody's view role. */
+const databaseViewerRule = {
+  apiGroups: [group],
+  resources: ['iamdatabases'],
+  verbs: ['get', 'list', 'watch'],
+};
 
 /** File name to text: rules to be put into ClusterRoles and a Role, and the IAM policy with example values. */
 export function roleFiles(): Readonly<Record<string, string>> {
@@ -41,6 +47,7 @@ export function roleFiles(): Readonly<Record<string, string>> {
     'charts/iamdb-operator/files/edit-rules.yaml': yaml([
       usersRule(['create', 'update', 'patch', 'delete', 'deletecollection']),
     ]),
+    'charts/iamdb-operator/files/database-viewer-rules.yaml': yaml([databaseViewerRule]),
     'charts/iamdb-operator/files/token-rules.yaml': yaml(tokenRules.map(plain)),
     'docs/reference/operator-policy-assume-role.json': `${JSON.stringify(operatorPolicy({ ...examplePolicy, assumeRoles: ['arn:aws:iam::444455556666:role/iamdb'] }), null, 2)}\n`,
     'docs/reference/operator-policy-inline.json': `${JSON.stringify(operatorPolicy({ ...examplePolicy, inline: true }), null, 2)}\n`,
