@@ -7,10 +7,10 @@ import { blocks, pageOf, pages, placeOf, projectPath, root } from './pages.ts';
 /** Marks that a language's blocks may have; a language that is not here may not be used. */
 const marksOf: Readonly<Record<string, readonly string[]>> = {
   // run: by run.test.ts. helm: rendered by Helm. npm: the script exists. cli: run by commands.test.ts, without a cluster.
-  // aws, cluster: needs AWS, or a cluster of your own.
+  // aws: needs AWS, or a database there. cluster: needs what Helm installed; npm run test:cluster does the like.
   sh: ['run', 'helm', 'npm', 'cli', 'kustomize', 'aws', 'cluster'],
-  // Without a mark whole manifests, tried on an API server.
-  yaml: ['', 'values', 'of', 'parse', 'file'],
+  // Without a mark whole manifests, tried on an API server; as: so is this, and it is the file that commands of the page read.
+  yaml: ['', 'as', 'values', 'of', 'parse', 'file'],
   json: ['', 'trust', 'part'],
   // Run on PostgreSQL and rolled back; later: needs a user that the operator has made.
   sql: ['', 'later'],

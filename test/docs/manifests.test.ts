@@ -54,7 +54,9 @@ function manifestsOf(block: Block): readonly Manifest[] {
   return found.map((part) => over(example as unknown as Tree, part) as Manifest);
 }
 
-const wholes = blocksIn('yaml').filter(({ marks }) => marks.length === 0 || marks[0]?.startsWith('of='));
+const wholes = blocksIn('yaml').filter(
+  ({ marks: [first] }) => first === undefined || /^(of|as)=/.test(first),
+);
 const files = ['examples', 'gitops']
   .flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),

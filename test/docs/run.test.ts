@@ -1,20 +1,23 @@
 // Commands that need a cluster with the operator and the examples: run, page by page, as they stand.
-import { execFile, spawnSync } from 'node:child_process';
-import { promisify } from 'node:util';
+import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { manifestsIn } from '../stage/cluster.ts';
+import type { IamDatabaseUser } from '../../src/api/objects.ts';
+import { manifestsIn, pathOf } from '../stage/cluster.ts';
 import { type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { type ArgoKind, argoText } from './argo.ts';
 import { noLua, startLua } from './lua.ts';
-import { pages, placeOf, root } from './pages.ts';
+import { blocksIn, pages, placeOf } from './pages.ts';
+import { isRun, walk } from './walk.ts';
 
 const noKubectl = spawnSync('kubectl', ['version', '--client']).status !== 0;
 if (noKubectl) console.error('commands of the documentation are skipped: kubectl is not on the PATH');
 
-const told = pages.flatMap((page) => {
-  const commands = page.blocks.filter(({ language, marks }) => language === 'sh' && marks.includes('run'));
-  return commands.length === 0 ? [] : [[page.path, commands] as const];
+const told = pages.filter(({ blocks }) => blocks.some(isRun)).map((page) => [page.path, page] as const);
+
+it('what only a real cluster can do begins with Helm', () => {
+  const others = blocksIn('sh', 'cluster').filter(({ text }) => !text.startsWith('helm '));
+  expect(others.map(placeOf)).toEqual([]);
 });
 
 describe('a cluster with the operator and the examples', () => {
@@ -31,19 +34,34 @@ describe('a cluster with the operator and the examples', () => {
   });
   afterAll(() => stage?.stop());
 
-  it.skipIf(noKubectl).each(told)('does what %s says', async (_, commands) => {
-    const home = stage.bed.folder('home');
-    for (const block of commands) {
-      const script = `set -euo pipefail\n${block.text}`;
-      const env = { PATH: process.env['PATH'], HOME: home, KUBECONFIG: stage.kubeconfig };
-      await promisify(execFile)('bash', ['-c', script], { cwd: root, env, timeout: 60_000 }).catch(
-        (error: unknown) => {
-          throw new Error(`${placeOf(block)}: ${String(error)}`);
-        },
-      );
+  /** For the next page all is as it was for this one. */
+  const tidyUp = async () => {
+    const { body } = await stage.bed.kube.request<{ readonly items: readonly IamDatabaseUser[] }>({
+      path: '/apis/iamdb.dev/v1alpha1/iamdatabaseusers',
+      expect: 200,
+    });
+    for (const { metadata } of body.items.filter((one) => one.metadata.name !== user.metadata.name)) {
+      const other = { ...user, metadata: { name: metadata.name, namespace: metadata.namespace } };
+      await scene.delete(other);
+      await scene.untilGone(other);
     }
+    const database = stage.iamDatabase();
+    await scene.apply(database);
+    await stage.bed.kube.request({
+      method: 'PATCH',
+      path: pathOf(database),
+      body: [{ op: 'replace', path: '/spec', value: database.spec }],
+      contentType: 'application/json-patch+json',
+      expect: 200,
+    });
+    await scene.apply(user);
+    await scene.untilReady(user);
+  };
+
+  it.skipIf(noKubectl).each(told)('does what %s says', async (_, page) => {
+    await walk(page, stage, scene);
+    await tidyUp();
     // Each page leaves the example as it found it.
-    await scene.untilCondition(user, 'Ready', 'True');
     expect((await scene.read(user))?.spec).toMatchObject(user.spec);
   });
 
