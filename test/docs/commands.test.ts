@@ -94,6 +94,22 @@ it.for(named(blocksIn('sh', 'cli')))('is printed by the command line: %s', ([, {
   }
 });
 
+it('makes an admin with a password no member of rds_iam, where passwords are refused', () => {
+  const printed = (block: Block | undefined) => {
+    const args = wordsOf(commandsOf(block?.text ?? '')[0]?.replace(/ > \S+$/, '') ?? '').slice(2);
+    return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' }).stdout;
+  };
+  const told = blocks.filter(({ page }) => page === 'docs/admin-role.md');
+  const before = (setting: string) => {
+    const end = told.findIndex(({ language, text }) => language === 'yaml' && text.includes(setting));
+    return told.slice(0, end).findLast(({ marks }) => marks[0] === 'cli');
+  };
+  const joins = 'GRANT rds_iam TO "iamdb_admin"';
+  expect(printed(before('authentication: IAM'))).toContain(joins);
+  expect(printed(before('authentication: Secret'))).toContain('iamdb_admin');
+  expect(printed(before('authentication: Secret'))).not.toContain(joins);
+});
+
 it.each(operatorPolicyCommand(() => undefined).options.map(({ long }) => long ?? ''))(
   'says beside the policy what its option %s is for',
   (option) => {
