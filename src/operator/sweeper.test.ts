@@ -32,6 +32,7 @@ function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewher
   const assumeRole = { arn: 'arn:aws:iam::444455556666:role/iamdb' };
   const elsewhere = aDatabase({ metadata: { name: 'elsewhere' }, spec: { assumeRole } });
   const converged: string[] = [];
+  const afresh: string[] = [];
   const noted: Failure[] = [];
   const told: (readonly LookAtAccount[])[] = [];
   const unchanged = { result: 'converged', observed: { shards: [] } } as never;
@@ -46,6 +47,7 @@ function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewher
         return await Promise.resolve({ managed: unchanged, inline: undefined });
       },
       convergeBundle: async () => await Promise.resolve(unchanged),
+      lookAfresh: (roleARN) => afresh.push(roleARN),
       withoutUser: ({ roleARN }) => (roleARN === leftBehind.roleARN ? [unclaimed] : []),
     },
     tell: (looks) => told.push(looks),
@@ -58,7 +60,13 @@ function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewher
     },
     timeScale: 1,
   });
-  return { sweep: async () => await sweep('all', AbortSignal.timeout(5_000)), converged, noted, told };
+  return {
+    sweep: async () => await sweep('all', AbortSignal.timeout(5_000)),
+    converged,
+    noted,
+    told,
+    afresh,
+  };
 }
 
 const fails = (failure: Error) => async () => await Promise.reject(failure);
@@ -90,8 +98,9 @@ it('fails by what nobody foresaw, which is a defect', async () => {
 });
 
 it('tells by account what a policy allows for nobody, and of an account that could not be looked at that nothing is known', async () => {
-  const { sweep, told } = sweepOf({ own: works, elsewhere: fails(refused) });
+  const { sweep, told, afresh } = sweepOf({ own: works, elsewhere: fails(refused) });
   await sweep();
+  expect(afresh).toEqual([leftBehind.roleARN]);
   const { policyARN, roleARN } = leftBehind;
   expect(told).toEqual([
     [

@@ -27,6 +27,7 @@ export function createSweeper(options: {
     | 'convergePolicy'
     | 'convergeBundle'
     | 'withoutUser'
+    | 'lookAfresh'
     | 'database'
     | 'databases'
     | 'serviceAccount'
@@ -105,12 +106,12 @@ export function createSweeper(options: {
     ]);
     const found = known.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
     for (const left of leftBehind(found)) await one(left, signal);
-    tell(
-      known.map((answer, at) => ({
-        account: accountLabel(identities[at]),
-        found: answer.status === 'fulfilled' ? answer.value.flatMap(withoutUser) : undefined,
-      })),
+    const kept = known.map((answer) =>
+      answer.status === 'fulfilled' ? answer.value.flatMap(withoutUser) : undefined,
     );
+    // Its tags may say soon that a person accounts for it.
+    for (const { roleARN } of kept.flatMap((some) => some ?? [])) world.lookAfresh(roleARN);
+    tell(kept.map((found, at) => ({ account: accountLabel(identities[at]), found })));
     const failures = failuresAmong([...known, ...quotas]);
     for (const failure of failures) world.note(failure);
     const failedLooks = failures.length === 0 ? 0 : (failed.get(key) ?? 0) + 1;

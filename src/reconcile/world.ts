@@ -117,6 +117,8 @@ export interface World extends View, AssociationView {
 
   /** Which ARNs a policy of ours allows for nobody who is declared here, and keeps. */
   withoutUser(policy: KnownPolicy): readonly string[];
+  /** Remembers nothing of an IAM role's policies that may have changed unseen: the next pass over them reads it. */
+  lookAfresh(roleARN: string): void;
   /** Tries again to attach what others detached. */
   forgive(roleARN: string): void;
   /** A place among the passes that may change something; answers what gives it back, or undefined if none came free. */

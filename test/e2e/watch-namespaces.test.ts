@@ -138,8 +138,7 @@ describe('an operator that watches two namespaces', () => {
     await clientsFor(stage.aws, stage.aws.administrator).iam.send(
       new TagPolicyCommand({ PolicyArn: ourPolicy().arn, Tags: [{ Key: 'iamdb.dev/scope', Value: scope }] }),
     );
-    await stage.operator.stop();
-    await stage.operator.start();
+    await scene.lookAgain(here);
     await until('its ARN to be gone', () => arnsOf('payments_elsewhere').length === 0);
     expect(arnsOf('payments_here')).toHaveLength(1);
     await expect(scene.login('payments_elsewhere')).rejects.toThrow(/authentication failed/);
