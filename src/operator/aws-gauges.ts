@@ -2,8 +2,7 @@
 import type { IamDatabase } from '../api/objects.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import { declaredRegion } from '../reconcile/names.ts';
-import { accountOf } from '../resources/policy/arn.ts';
-import { type Identity, identitiesOf } from './identities.ts';
+import { accountLabel, type Identity, identitiesOf } from './identities.ts';
 
 export interface Quota {
   readonly used?: number | undefined;
@@ -28,7 +27,7 @@ export function tellOfAws(
 ): void {
   metrics.onScrape(() => {
     const each = identitiesOf(databases()).flatMap((identity) => {
-      const account = identity === undefined ? 'own' : accountOf(identity.arn);
+      const account = accountLabel(identity);
       return [...(facts.quotas(identity) ?? [])].map(([quota, found]) => ({ account, quota, ...found }));
     });
     // Several roles may be assumed in one account, and each has seen some of it.

@@ -13,6 +13,7 @@ import type { World } from '../reconcile/world.ts';
 import type { AwsSystems } from './aws.ts';
 import type { Caches } from './caches.ts';
 import { createSweeper } from './sweeper.ts';
+import { tellWithoutUser } from './without-user.ts';
 
 export interface Controllers {
   readonly databases: Controller;
@@ -49,7 +50,8 @@ export function createControllers(options: {
       queueMetrics: queueMetrics(metrics, name),
       reconcileMetrics: reconcileMetrics(metrics, name, concurrency),
     });
-  const sweep = createSweeper({ world, caches, aws, timeScale: config['time-scale'] });
+  const tell = tellWithoutUser({ log, metrics, scope: world.scope });
+  const sweep = createSweeper({ world, caches, aws, tell, timeScale: config['time-scale'] });
   return {
     databases: controllerOf('iamdatabase', (key, signal) => reconcileDatabase(key, world, signal), 2),
     users: controllerOf(

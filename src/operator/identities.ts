@@ -54,6 +54,10 @@ export function identitiesOf(databases: readonly IamDatabase[]): readonly Identi
   return [undefined, ...new Map(roles.map((role) => [keyOf(role), role])).values()];
 }
 
+/** As metrics name the account. */
+export const accountLabel = (identity: Identity): string =>
+  identity === undefined ? 'own' : accountOf(identity.arn);
+
 /** The same text for the same identity only. */
 export const keyOf = (identity: Identity): string =>
   identity === undefined ? '' : `${identity.arn} ${identity.externalID ?? ''}`;

@@ -15,6 +15,7 @@ import type { inlineResource } from '../resources/policy/inline/resource.ts';
 import type { Tags } from '../resources/policy/names.ts';
 import { type Contribution, type DesiredPolicy, policyThatAllows } from '../resources/policy/policy.ts';
 import type { policyResource } from '../resources/policy/resource.ts';
+import { arnsWithoutUser } from '../resources/policy/without-user.ts';
 import type { Caches } from './caches.ts';
 import { usersByRole } from './users-by-role.ts';
 
@@ -46,6 +47,7 @@ export interface RolePolicyOptions {
 export function createRolePolicies(options: RolePolicyOptions): {
   converge(roleARN: string, signal: AbortSignal): Promise<RolePolicies>;
   readonly preview: World['previewPolicy'];
+  readonly withoutUser: World['withoutUser'];
   readonly forgive: World['forgive'];
 } {
   const { caches, world } = options;
@@ -195,7 +197,10 @@ export function createRolePolicies(options: RolePolicyOptions): {
     return await preview(options.policy, wish, signal, others);
   };
 
-  return { converge: passOver, preview: previewPolicy, forgive: detachments.forgive };
+  const withoutUser: World['withoutUser'] = (known) =>
+    arnsWithoutUser(wishFor(known.roleARN, contributionsTo('Managed', known.roleARN, nothingHeld)), known);
+
+  return { converge: passOver, preview: previewPolicy, withoutUser, forgive: detachments.forgive };
 }
 
 const observedOf = <Observed>(

@@ -24,6 +24,7 @@ export interface SharedPasses
     | 'turnToChange'
     | 'onTheWay'
     | 'convergePolicy'
+    | 'withoutUser'
     | 'forgive'
     | 'convergeBundle'
     | 'previewPolicy'
@@ -148,6 +149,7 @@ export function sharedPasses(options: {
       if (urgency === 'first') turns.hurry(roleARN);
       return asked;
     },
+    withoutUser: rolePolicies.withoutUser,
     forgive: rolePolicies.forgive,
     convergeBundle: (namespace, name, signal) => bundles(`${namespace}/${name}`, signal),
     isBundleShared: ({ metadata }, name) =>

@@ -9,12 +9,16 @@ import { noPodIdentities } from './pod-identities.ts';
 import { createSweeper } from './sweeper.ts';
 import { type ServiceAccountObject, serviceAccountIndexes, serviceAccountView } from './service-accounts.ts';
 import { userIndexes } from './users-by-role.ts';
+import type { LookAtAccount } from './without-user.ts';
 
 const leftBehind: KnownPolicy = {
+  policyARN: `arn:aws:iam::${accountID}:policy/iamdb/op/iamdb-payments-gone-0`,
+  tags: {},
   roleARN: `arn:aws:iam::${accountID}:role/payments-gone`,
   arns: [],
   usernames: ['payments_gone'],
 };
+const unclaimed = `arn:aws:rds-db:eu-west-1:${accountID}:dbuser:cluster-ABC/payments_gone`;
 const denied = new Failure('denied', 'AccessDenied', 'AWS refused the operator iam:GetAccountSummary.');
 const refused = new Failure('denied', 'AssumeRoleRefused', 'AWS does not let the operator assume a role.');
 
@@ -28,7 +32,9 @@ function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewher
   const assumeRole = { arn: 'arn:aws:iam::444455556666:role/iamdb' };
   const elsewhere = aDatabase({ metadata: { name: 'elsewhere' }, spec: { assumeRole } });
   const converged: string[] = [];
+  const afresh: string[] = [];
   const noted: Failure[] = [];
+  const told: (readonly LookAtAccount[])[] = [];
   const unchanged = { result: 'converged', observed: { shards: [] } } as never;
   const sweep = createSweeper({
     world: {
@@ -41,7 +47,10 @@ function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewher
         return await Promise.resolve({ managed: unchanged, inline: undefined });
       },
       convergeBundle: async () => await Promise.resolve(unchanged),
+      lookAfresh: (roleARN) => afresh.push(roleARN),
+      withoutUser: ({ roleARN }) => (roleARN === leftBehind.roleARN ? [unclaimed] : []),
     },
+    tell: (looks) => told.push(looks),
     caches: { users, serviceAccounts, configMaps: { list: () => [] } as never },
     aws: {
       as: (identity) =>
@@ -51,7 +60,13 @@ function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewher
     },
     timeScale: 1,
   });
-  return { sweep: async () => await sweep('all', AbortSignal.timeout(5_000)), converged, noted };
+  return {
+    sweep: async () => await sweep('all', AbortSignal.timeout(5_000)),
+    converged,
+    noted,
+    told,
+    afresh,
+  };
 }
 
 const fails = (failure: Error) => async () => await Promise.reject(failure);
@@ -80,4 +95,17 @@ it('fails by what nobody foresaw, which is a defect', async () => {
   const { sweep, converged } = sweepOf({ own: fails(new TypeError('x')), elsewhere: works });
   await expect(sweep()).rejects.toMatchObject({ kind: 'unexpected' });
   expect(converged).toEqual([leftBehind.roleARN]);
+});
+
+it('tells by account what a policy allows for nobody, and of an account that could not be looked at that nothing is known', async () => {
+  const { sweep, told, afresh } = sweepOf({ own: works, elsewhere: fails(refused) });
+  await sweep();
+  expect(afresh).toEqual([leftBehind.roleARN]);
+  const { policyARN, roleARN } = leftBehind;
+  expect(told).toEqual([
+    [
+      { account: 'own', found: [{ policyARN, roleARN, arns: [unclaimed], isNamed: false }] },
+      { account: '444455556666', found: undefined },
+    ],
+  ]);
 });

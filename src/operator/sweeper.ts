@@ -1,4 +1,4 @@
-// Looks at what is shared even where no user asks any more: policies and trust bundles that were left behind.
+// Looks at what is shared even where no user asks any more: policies and trust bundles that were left behind, and what stays of them.
 import { labels } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { asFailure, type Failure } from '../kernel/failure.ts';
@@ -10,8 +10,9 @@ import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import type { AwsAccount } from './account.ts';
 import type { Identity } from './identities.ts';
 import type { Caches } from './caches.ts';
-import { identitiesOf } from './identities.ts';
+import { accountLabel, identitiesOf } from './identities.ts';
 import { usersByRole } from './users-by-role.ts';
+import type { LookAtAccount, WithoutUser } from './without-user.ts';
 
 /** From one look at everything to the next. */
 export const sweepMs = 600_000;
@@ -25,6 +26,8 @@ export function createSweeper(options: {
     | 'note'
     | 'convergePolicy'
     | 'convergeBundle'
+    | 'withoutUser'
+    | 'lookAfresh'
     | 'database'
     | 'databases'
     | 'serviceAccount'
@@ -32,9 +35,10 @@ export function createSweeper(options: {
   >;
   readonly caches: Pick<Caches, 'configMaps' | 'users' | 'serviceAccounts'>;
   readonly aws: { as(identity: Identity): Pick<AwsAccount, 'knownPolicies' | 'lookAtQuotas'> };
+  readonly tell: (looks: readonly LookAtAccount[]) => void;
   readonly timeScale: number;
 }): (key: string, signal: AbortSignal) => Promise<NextLook> {
-  const { world, caches, aws, timeScale } = options;
+  const { world, caches, aws, tell, timeScale } = options;
   const failed = new Map<string, number>();
 
   const usersOf = usersByRole(caches.users, caches.serviceAccounts, world);
@@ -74,6 +78,14 @@ export function createSweeper(options: {
     return name === undefined || name === bundle;
   };
 
+  const withoutUser = (policy: KnownPolicy): readonly WithoutUser[] => {
+    const arns = world.withoutUser(policy);
+    const { policyARN, roleARN } = policy;
+    return arns.length === 0
+      ? []
+      : [{ policyARN, roleARN, arns, isNamed: usersOf(roleARN).naming.length > 0 }];
+  };
+
   return async (key, signal) => {
     if (key !== 'all') {
       const failures = (await one(key, signal)) ? 0 : (failed.get(key) ?? 0) + 1;
@@ -85,14 +97,22 @@ export function createSweeper(options: {
       failed.set(key, failures);
       return { afterMs: retryMs * 2 ** (failures - 1) * timeScale };
     }
-    const accounts = identitiesOf(world.databases()).map((identity) => aws.as(identity));
+    const identities = identitiesOf(world.databases());
+    const accounts = identities.map((identity) => aws.as(identity));
     // One account's trouble is not another's, and policies are found whether or not quotas may be read.
     const [known, quotas] = await Promise.all([
       Promise.allSettled(accounts.map(async (account) => await account.knownPolicies(signal))),
       Promise.allSettled(accounts.map(async (account) => await account.lookAtQuotas(signal))),
     ]);
     const found = known.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
-    for (const left of leftBehind(found)) await one(left, signal);
+    // Beside each other: one that hangs is not to keep what stands behind it.
+    await Promise.all(leftBehind(found).map(async (left) => await one(left, signal)));
+    const kept = known.map((answer) =>
+      answer.status === 'fulfilled' ? answer.value.flatMap(withoutUser) : undefined,
+    );
+    // Its tags may say soon that a person accounts for it.
+    for (const { roleARN } of kept.flatMap((some) => some ?? [])) world.lookAfresh(roleARN);
+    tell(kept.map((found, at) => ({ account: accountLabel(identities[at]), found })));
     const failures = failuresAmong([...known, ...quotas]);
     for (const failure of failures) world.note(failure);
     const failedLooks = failures.length === 0 ? 0 : (failed.get(key) ?? 0) + 1;

@@ -16,6 +16,7 @@ import { connectionResource } from '../resources/connection/resource.ts';
 import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import type { DesiredInline } from '../resources/policy/inline/inline.ts';
 import { inlineResource } from '../resources/policy/inline/resource.ts';
+import { namePrefix } from '../resources/policy/names.ts';
 import { policyResource } from '../resources/policy/resource.ts';
 import { type DesiredPolicy, policyThatAllows } from '../resources/policy/policy.ts';
 import { readMark, rehearse, roleResource, whyKept, whyLeftAlone } from '../resources/role/resource.ts';
@@ -214,6 +215,7 @@ export function createWorld(options: {
       known.waitsSince.delete(metadata.uid);
       known.failures.delete(`user ${metadata.namespace}/${metadata.name}`);
     },
+    lookAfresh: (roleARN) => iamOf(roleARN).forget(namePrefix({ operatorID, roleARN })),
     roleDocuments: async (roleARN, signal) => await iamOf(roleARN).roleDocuments(roleARN, signal),
     connection: connectionResource(configMaps),
     connectionsOf: (user) => ownedBy(user, connectionKind),

@@ -59,6 +59,12 @@ export const catalogue = {
     help: 'That quota itself.',
     leaderOnly: true,
   },
+  iamdb_policy_arns_without_user: {
+    type: 'gauge',
+    labels: ['account'],
+    help: 'Database users that policies of this operator id let in and that no IamDatabaseUser stands for here, as they were written by another cluster or for other namespaces: they are kept, and the log names them (own, or the account of spec.assumeRole).',
+    leaderOnly: true,
+  },
   iamdb_sql_round_trips_total: {
     type: 'counter',
     labels: ['kind', 'outcome'],

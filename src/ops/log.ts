@@ -34,7 +34,8 @@ export function createLog(level: string, destination?: { write(line: string): vo
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    mixin: () => pass.getStore() ?? {},
+    // A new object: what a line says is put into it.
+    mixin: () => ({ ...pass.getStore() }),
     serializers: { err: errorFields },
   };
   const logger = destination === undefined ? pino(options) : pino(options, destination);

@@ -31,6 +31,9 @@ export async function convergePolicies(
   signal: AbortSignal,
 ): Promise<PoliciesDone> {
   const { delivery } = standing.database.spec.policy;
+  if (isAskedFor(user)) {
+    for (const { roleARN } of standing.principals.resolved) world.lookAfresh(roleARN);
+  }
   if (isAskedFor(user) || user.status?.observedGeneration !== user.metadata.generation) {
     for (const { roleARN } of standing.principals.resolved) world.forgive(roleARN);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aDatabase, aUser, accountID, dbARN, roleARN } from '../../test/builders/objects.ts';
 import { aWorld, type TestWorld, verified } from '../../test/builders/world.ts';
+import { annotations } from '../api/names.ts';
 import type { DatabaseSpec } from '../api/schema.ts';
 import type { AccessVerdict } from '../resources/access/verdict.ts';
 import { Failure } from '../kernel/failure.ts';
@@ -208,6 +209,39 @@ describe('the next look for the sake of the proof', () => {
     const world = await proven();
     world.time += 1_000_000;
     expect((await pass(world)).afterMs).toBe(hour - 1_000_000);
+  });
+});
+
+describe('what is remembered of the policies of its roles', () => {
+  const afresh = ({ calls }: TestWorld) => calls.filter((call) => call === `read afresh ${roleARN}`).length;
+
+  it('is read again once for a refusal, and again for the next one after a login', async () => {
+    const world = await proven({ verdict: verdicts.refused });
+    expect(afresh(world)).toBe(1);
+    await pass(world);
+    expect(afresh(world)).toBe(1);
+    world.verdicts = [verified, verdicts.refused];
+    await pass(world);
+    expect(access(world)).toBe('True Verified');
+    world.time += hour + 1_000;
+    await pass(world);
+    expect(access(world)).toBe('False TokenRefused');
+    expect(afresh(world)).toBe(2);
+  });
+
+  it.each(['propagating', 'unreachable', 'notProven'] as const)('stays where it is %s', async (name) => {
+    expect(afresh(await proven({ verdict: verdicts[name] }))).toBe(0);
+  });
+
+  it('is read again where a person asks for a look', async () => {
+    const world = await proven();
+    expect(afresh(world)).toBe(0);
+    const { metadata } = world.stored();
+    const asked = { ...metadata.annotations, [annotations.reconcileRequestedAt]: 'now' };
+    world.put({ ...world.stored(), metadata: { ...metadata, annotations: asked } });
+    await pass(world);
+    await pass(world);
+    expect(afresh(world)).toBe(1);
   });
 });
 

@@ -62,6 +62,10 @@ export async function proveAccess(
       ? now
       : (last?.changedAt ?? changeBeforeRestart(user, last, now));
   const { verdict, roots } = await verify(user, standing, arns, changedAt, world, signal);
+  // Once for a refusal: what is remembered of the policies may be what is wrong, and the next pass looks.
+  if (verdict.reason === 'TokenRefused' && last?.verdict.reason !== verdict.reason) {
+    for (const roleARN of roleARNs) world.lookAfresh(roleARN);
+  }
   const { generation } = user.metadata;
   const isAsBefore = last?.verdict.status === verdict.status && last.verdict.reason === verdict.reason;
   const at = { at: now, countsFrom: now, changedAt, since: isAsBefore ? last.since : now };

@@ -12,6 +12,7 @@ import type {
   ObservedConnection,
 } from '../resources/connection/plan.ts';
 import type { InlineChange, ObservedInline } from '../resources/policy/inline/inline.ts';
+import type { KnownPolicy } from '../resources/policy/known-roles.ts';
 import type { ObservedPolicies, PolicyChange } from '../resources/policy/policy.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { RoleOwner } from '../resources/role/owner.ts';
@@ -119,6 +120,10 @@ export interface World extends View, AssociationView {
   /** Forgets what is remembered of a user that is gone. */
   forget(user: IamDatabaseUser): void;
 
+  /** Which ARNs a policy of ours allows for nobody who is declared here, and keeps. */
+  withoutUser(policy: KnownPolicy): readonly string[];
+  /** Remembers nothing of an IAM role's policies that may have changed unseen: the next pass over them reads it. */
+  lookAfresh(roleARN: string): void;
   /** Tries again to attach what others detached. */
   forgive(roleARN: string): void;
   /** A place among the passes that may change something; answers what gives it back, or undefined if none came free. */

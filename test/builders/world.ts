@@ -378,6 +378,7 @@ export function aWorld(
       if (podIdentity === undefined) associations.delete(`payments/${name}`);
       else associations.set(`payments/${name}`, podIdentity);
     },
+    lookAfresh: (roleARN) => note(`read afresh ${roleARN}`),
     stored: (key = 'payments/checkout') => {
       const found = users.get(key);
       if (found === undefined) throw new Error(`there is no ${key}`);

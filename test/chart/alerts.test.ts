@@ -236,6 +236,17 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       fires: [{ ...ns, pod: 'operator-1', region: 'eu-west-1' }],
     },
   ],
+  IamdbAccessWithoutUser: [
+    {
+      series: {
+        [`iamdb_policy_arns_without_user{account="own",${pod}}`]: '2x120',
+        [`iamdb_policy_arns_without_user{account="444455556666",${pod}}`]: '0x120',
+      },
+      when: '61m',
+      fires: [{ ...ns, account: 'own' }],
+    },
+    { series: { [`iamdb_policy_arns_without_user{account="own",${pod}}`]: '2x120' }, when: '59m', fires: [] },
+  ],
   IamdbTrustBundleStale: [
     {
       series: {

@@ -7,6 +7,7 @@ import { eventReasons } from '../../src/api/event-reasons.ts';
 import { annotations, labels } from '../../src/api/names.ts';
 import { userSchema } from '../../src/api/user-schema.ts';
 import { settings } from '../../src/config.ts';
+import { tagKeys } from '../../src/resources/policy/names.ts';
 import { values } from '../../tools/generate/chart-settings.ts';
 import { isGroup, type Values } from '../../tools/generate/chart-values.ts';
 import { root } from './pages.ts';
@@ -85,6 +86,7 @@ export const metrics: ReadonlySet<string> = new Set(
 export const marks: ReadonlySet<string> = new Set([
   ...Object.values(annotations),
   ...Object.values(labels),
+  tagKeys.scope,
   'iamdb.dev/v1alpha1',
 ]);
 

@@ -1,5 +1,7 @@
 // An operator that serves some namespaces only, with a Role in each: users there work, and others are neither seen nor touched.
+import { TagPolicyCommand } from '@aws-sdk/client-iam';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clientsFor } from '../aws/clients.ts';
 import { readAudit } from '../bed/audit.ts';
 import { applyNamespace, operatorAccount, operatorNamespace } from '../stage/cluster.ts';
 import { checkoutRole, quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
@@ -29,6 +31,13 @@ const database = () =>
   });
 const arnsOf = (username: string) =>
   scene.allowedARNs('payments-checkout').filter((arn) => arn.endsWith(`/${username}`));
+
+function ourPolicy() {
+  const { policies } = stage.aws.iamState();
+  const policy = [...policies.values()].find(({ tags }) => tags.get('iamdb.dev/role-arn') === checkoutRole);
+  if (policy === undefined) throw new Error('there is no policy for the role');
+  return policy;
+}
 
 beforeAll(async () => {
   stage = await startStage({
@@ -107,5 +116,31 @@ describe('an operator that watches two namespaces', () => {
     await scene.lookAgain(here);
     expect(arnsOf('payments_elsewhere')).toHaveLength(1);
     expect(await scene.login('payments_elsewhere')).toBe('payments_elsewhere');
+  });
+
+  it('says once whom it keeps without knowing of them, and what to do', async () => {
+    const warnings = () => stage.operator.log().filter(({ usernames }) => usernames !== undefined);
+    await until('a warning', () => warnings().length > 0);
+    expect(warnings()).toMatchObject([
+      {
+        level: 'warn',
+        policyARN: ourPolicy().arn,
+        roleARN: checkoutRole,
+        usernames: ['payments_elsewhere'],
+        remedy: expect.stringContaining('iamdb.dev/scope') as string,
+      },
+    ]);
+  });
+
+  it('ends it once a person accounts for the policy, and nobody else’s access', async () => {
+    const remedy = String(stage.operator.log().find(({ usernames }) => usernames !== undefined)?.['remedy']);
+    const [, scope = ''] = /iamdb\.dev\/scope "([^"]+)"/.exec(remedy) ?? [];
+    await clientsFor(stage.aws, stage.aws.administrator).iam.send(
+      new TagPolicyCommand({ PolicyArn: ourPolicy().arn, Tags: [{ Key: 'iamdb.dev/scope', Value: scope }] }),
+    );
+    await scene.lookAgain(here);
+    await until('its ARN to be gone', () => arnsOf('payments_elsewhere').length === 0);
+    expect(arnsOf('payments_here')).toHaveLength(1);
+    await expect(scene.login('payments_elsewhere')).rejects.toThrow(/authentication failed/);
   });
 });

@@ -19,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { converge, type Outcome } from '../../src/kernel/converge.ts';
 import { Failure } from '../../src/kernel/failure.ts';
 import { documentOf, readDocument } from '../../src/resources/policy/document.ts';
-import { shardARN, shardName, tagKeys, tagsOf } from '../../src/resources/policy/names.ts';
+import { namePrefix, shardARN, shardName, tagKeys, tagsOf } from '../../src/resources/policy/names.ts';
 import type {
   Contribution,
   DesiredPolicy,
@@ -27,6 +27,7 @@ import type {
   PolicyChange,
 } from '../../src/resources/policy/policy.ts';
 import { policyResource } from '../../src/resources/policy/resource.ts';
+import { realClock } from '../../src/systems/iam/clock.ts';
 import { iamPace, type IamSettings, type IamSystem, iamSystem } from '../../src/systems/iam/iam.ts';
 import { operatorPolicy } from '../../src/systems/operator-policy.ts';
 import { type Aws, startAws } from '../aws/aws.ts';
@@ -376,6 +377,41 @@ describe('drift made behind our back', () => {
       }
     },
   );
+});
+
+describe('an attachment that was moved to another role, so that there are as many as before', () => {
+  const swap = () => {
+    aws.createRole({ name: 'other', path: '/team/', trustPolicy });
+    aws.moveAttachment(first, 'checkout', 'other');
+  };
+
+  test('is noticed in its turn, and not at each look', async () => {
+    const time = { passedMs: 0 };
+    const clock = { ...realClock, now: () => Date.now() + time.passedMs };
+    const system = start({ clock });
+    await settle(system, wish(['a']));
+    await settle(system, wish(['a']));
+    swap();
+    time.passedMs = 30_000;
+    await settle(system, wish(['a']));
+    expect(mayConnect('a')).toBe(false);
+    time.passedMs = 61_000;
+    await settle(system, wish(['a']));
+    expect(mayConnect('a')).toBe(true);
+    expect(aws.iamState().roles.get('other')?.attached).toEqual([]);
+  });
+
+  test('is noticed at the next look where what is remembered is forgotten', async () => {
+    const system = start();
+    await settle(system, wish(['a']));
+    swap();
+    system.forget(namePrefix({ operatorID: 'other', roleARN }));
+    await settle(system, wish(['a']));
+    expect(mayConnect('a')).toBe(false);
+    system.forget(namePrefix(owner));
+    await settle(system, wish(['a']));
+    expect(mayConnect('a')).toBe(true);
+  });
 });
 
 describe('what is not ours', () => {

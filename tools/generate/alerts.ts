@@ -131,6 +131,14 @@ export const alerts: Readonly<Record<string, Alert>> = {
     remedy:
       'When it is reached, new users of that role or account get no policy; who has access keeps it. Ask AWS to raise it (Service Quotas), or spread users over more roles.',
   },
+  IamdbAccessWithoutUser: {
+    expr: 'max by (namespace, account) (iamdb_policy_arns_without_user) > 0',
+    for: '1h',
+    severity: 'warning',
+    summary: 'Policies let in database users that no IamDatabaseUser stands for here.',
+    remedy:
+      'Another cluster, or one that watched other namespaces, wrote them under this operator id, and nobody took them over, so they are kept. The log names policy, role and user names; docs/how-to/new-cluster.md tells how to take them over or to end them.',
+  },
   IamdbCertificateAuthorityEndsSoon: {
     expr: 'iamdb_ca_earliest_expiry_timestamp_seconds - time() < 90 * 86400',
     for: '1h',

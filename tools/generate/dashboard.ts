@@ -137,6 +137,10 @@ export const rows: Readonly<Record<string, readonly Panel[]>> = {
         '{{quota}}',
       ),
     },
+    {
+      title: 'Database users let in that no object stands for',
+      queries: one(`max by (account) (iamdb_policy_arns_without_user{${here}})`, '{{account}}'),
+    },
   ],
   'PostgreSQL and the API server': [
     {

@@ -2,10 +2,12 @@
 import { Failure } from '../../kernel/failure.ts';
 import { readDocument } from './document.ts';
 import { accountOf, parseDbUserARN, parseRoleARN } from './arn.ts';
-import { policyPath, tagKeys } from './names.ts';
+import { policyPath, tagKeys, type Tags } from './names.ts';
 import type { ListedPolicy, PolicyPort } from './port.ts';
 
 export interface KnownPolicy {
+  readonly policyARN: string;
+  readonly tags: Tags;
   readonly roleARN: string;
   /** What it allows to connect to. */
   readonly arns: readonly string[];
@@ -29,8 +31,8 @@ async function knownPolicy(
   policy: ListedPolicy,
   signal: AbortSignal,
 ): Promise<KnownPolicy | undefined> {
-  const tags = await unlessGone(iam.tags(policy, signal));
-  const roleARN = tags?.[tagKeys.roleARN];
+  const tags = (await unlessGone(iam.tags(policy, signal))) ?? {};
+  const roleARN = tags[tagKeys.roleARN];
   // A name that no tag can hold stands there as its hash: such a policy is found only through objects that name the role.
   if (roleARN === undefined || !isRole(roleARN)) return undefined;
   // A policy reaches roles of its own account only; whoever wrote another one there, it was not us.
@@ -38,7 +40,8 @@ async function knownPolicy(
   const document = await unlessGone(iam.document(policy, signal));
   if (document === undefined) return undefined;
   const { arns } = readDocument(document);
-  return { roleARN, arns, usernames: arns.flatMap((arn) => parseDbUserARN(arn)?.username ?? []) };
+  const usernames = arns.flatMap((arn) => parseDbUserARN(arn)?.username ?? []);
+  return { policyARN: policy.policyARN, tags, roleARN, arns, usernames };
 }
 
 /** Undefined for one that was listed and is not given out: it is being deleted, or was made a moment ago. */

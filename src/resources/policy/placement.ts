@@ -172,7 +172,7 @@ function keeps(desired: DesiredPolicy, claims: Claims, shard: ObservedShard, arn
 }
 
 /** Whether it was written under the scope that is ours today. */
-function isCurrent(desired: DesiredPolicy, shard: ObservedShard): boolean {
+export function isCurrent(desired: DesiredPolicy, shard: Pick<ObservedShard, 'tags'>): boolean {
   return shard.tags[tagKeys.scope] === tagValue(desired.scope);
 }
 

@@ -31,6 +31,8 @@ export interface PolicyPort {
   entities(policy: ListedPolicy, signal: AbortSignal): Promise<readonly Entity[]>;
   /** Oldest first. */
   versions(policy: ListedPolicy, signal: AbortSignal): Promise<readonly string[]>;
+  /** Reads tags and attachments of policies whose names begin so anew, the next time that somebody asks. */
+  forget(namePrefix: string): void;
   role(name: string, signal: AbortSignal): Promise<IamRoleFacts | undefined>;
   quotas(signal: AbortSignal): Promise<Quotas>;
   /** Read at this moment, past every cache; undefined if it is not there. */

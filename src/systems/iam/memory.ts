@@ -1,4 +1,4 @@
-// What is known of our policies and cannot have changed unseen: versions never change, and counts tell of the rest.
+// What is known of our policies and has hardly changed unseen: versions never change, and counts tell of most of the rest.
 import type { Tags } from '../../resources/policy/names.ts';
 import type { Entity } from '../../resources/policy/policy.ts';
 
@@ -8,6 +8,8 @@ export interface KnownPolicy {
   document?: { readonly versionID: string; readonly text: string } | undefined;
   /** With the AttachmentCount that was listed when they were read. */
   entities?: { readonly value: readonly Entity[]; readonly count: number; readonly at: number } | undefined;
+  /** When somebody last wanted to know the entities. */
+  askedAt?: number;
   /** Oldest first. */
   versions?: readonly string[] | undefined;
 }
@@ -17,6 +19,10 @@ export interface Memory {
   of(policy: { readonly policyARN: string; readonly policyID: string }): KnownPolicy;
   find(policyARN: string): KnownPolicy | undefined;
   forget(policyARN: string): void;
+  /** Those whose names begin so. */
+  named(prefix: string): readonly KnownPolicy[];
+  /** When the attachments were read of those that were asked for since. */
+  attachmentReads(askedSince: number): readonly number[];
 }
 
 export function createMemory(): Memory {
@@ -33,5 +39,13 @@ export function createMemory(): Memory {
     forget: (policyARN) => {
       policies.delete(policyARN);
     },
+    named: (prefix) =>
+      [...policies].flatMap(([policyARN, known]) =>
+        policyARN.slice(policyARN.lastIndexOf('/') + 1).startsWith(prefix) ? [known] : [],
+      ),
+    attachmentReads: (askedSince) =>
+      [...policies.values()].flatMap(({ entities, askedAt = 0 }) =>
+        entities === undefined || askedAt < askedSince ? [] : [entities.at],
+      ),
   };
 }

@@ -17,10 +17,13 @@ import type { Calls } from './calls.ts';
 import type { Clock } from './clock.ts';
 import { listedPolicy } from './listings.ts';
 import type { Memory } from './memory.ts';
+import { createReadTurns } from './turns.ts';
 
 export interface ReadSettings {
   /** After this time tags, attachments and quotas are read again although nothing speaks for a change. */
   readonly lookAgainMs: number;
+  /** How long IAM may take to show what was written. */
+  readonly settleMs: number;
 }
 
 /** Told whenever it was read. */
@@ -31,20 +34,31 @@ export type OnQuota = (quota: {
   readonly limit?: number | undefined;
 }) => void;
 
-type Reads = Pick<PolicyPort, 'tags' | 'document' | 'entities' | 'versions' | 'role' | 'quotas' | 'current'> &
+type Reads = Pick<
+  PolicyPort,
+  'tags' | 'document' | 'entities' | 'versions' | 'role' | 'quotas' | 'current' | 'forget'
+> &
   Pick<AccessPorts, 'trustPolicy'>;
 
 /** Quotas are read again so many times as often as tags: every five minutes where those are read daily. */
 const quotasShare = 288;
+/** Attachments of one policy after the other: every fifteen seconds where all are read daily. */
+const turnsShare = 5_760;
+/** Whose attachments nobody asked for in an hour waits for no turn. */
+const aliveShare = 24;
+/** A look at everything costs so many calls more. */
+const turnsAtOnce = 4;
 
 export function createReads(
   calls: Calls,
   memory: Memory,
-  { lookAgainMs }: ReadSettings,
+  { lookAgainMs, settleMs }: ReadSettings,
   clock: Clock,
   onQuota: OnQuota = () => {},
 ): Reads {
   const fullness = new Map<string, { readonly attached: number; readonly at: number }>();
+  const everyMs = lookAgainMs / turnsShare;
+  const turns = createReadTurns({ everyMs, leastMs: settleMs, atOnce: turnsAtOnce }, clock);
   let quotas: { value: Quotas; at: number } | undefined;
   const isFresh = (read: { readonly at: number } | undefined): boolean =>
     read !== undefined && clock.now() - read.at < lookAgainMs;
@@ -66,6 +80,13 @@ export function createReads(
 
   return {
     current,
+
+    forget: (namePrefix) => {
+      for (const known of memory.named(namePrefix)) {
+        known.tags = undefined;
+        known.entities = undefined;
+      }
+    },
 
     tags: async (policy, signal) => {
       const known = memory.of(policy);
@@ -98,8 +119,14 @@ export function createReads(
     entities: async (policy, signal) => {
       const { policyARN, attachmentCount } = policy;
       const known = memory.of(policy);
+      const now = clock.now();
+      known.askedAt = now;
       if (attachmentCount > 0) {
-        if (known.entities?.count === attachmentCount && isFresh(known.entities)) return known.entities.value;
+        const { entities } = known;
+        const isFit = entities?.count === attachmentCount && isFresh(entities);
+        // An attachment that was moved to another role leaves the count as it was.
+        if (isFit && !turns.take(entities.at, () => memory.attachmentReads(now - lookAgainMs / aliveShare)))
+          return entities.value;
         const value = await listEntities(calls, policyARN, signal);
         known.entities = { value, count: attachmentCount, at: clock.now() };
       } else {

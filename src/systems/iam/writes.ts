@@ -62,10 +62,11 @@ export function createWrites(
   const attached = (policyARN: string, next: (before: readonly Entity[]) => readonly Entity[]): void => {
     const known = memory.find(policyARN);
     if (known?.entities === undefined) return leave(policyARN, { attachmentCount: undefined });
-    const { value, count, at } = known.entities;
+    const { value, count } = known.entities;
     const entities = next(value);
     const newCount = count + entities.length - value.length;
-    known.entities = { value: entities, count: newCount, at };
+    // As new as a read: IAM may show it later.
+    known.entities = { value: entities, count: newCount, at: clock.now() };
     return leave(policyARN, { attachmentCount: newCount });
   };
 

@@ -48,6 +48,8 @@ export interface IamFixtures {
   setTrustPolicy(roleName: string, trustPolicy: DocumentLike): void;
   /** Somebody else's hand: nothing is attached to the role any more. */
   detachAll(roleName: string): void;
+  /** At once, as nobody sees the moment in between: a policy of the one role is the other's. */
+  moveAttachment(policyARN: string, from: string, to: string): void;
   createPolicy(policy: {
     readonly name: string;
     readonly path?: string;
@@ -147,6 +149,17 @@ export function createFixtures(account: StsAccount): IamFixtures {
 
     detachAll: (roleName) => {
       history.seed((state) => withRole(state, { ...roleOf(state, roleName), attached: [] }));
+    },
+
+    moveAttachment: (policyARN, from, to) => {
+      history.seed((state) => {
+        const loser = roleOf(state, from);
+        if (!loser.attached.includes(policyARN)) throw new Error(`${from} has no ${policyARN}`);
+        const attached = loser.attached.filter((arn) => arn !== policyARN);
+        const winner = roleOf(state, to);
+        const without = withRole(state, { ...loser, attached });
+        return withRole(without, { ...winner, attached: [...winner.attached, policyARN] });
+      });
     },
 
     createPolicy: (wish) => {
