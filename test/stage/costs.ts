@@ -37,12 +37,15 @@ export async function countCosts(stage: Stage): Promise<() => Promise<() => Prom
   };
 }
 
-/** `own`: of one role, or of a session that begins. */
+/** `queries`: all but what each new session of the admin is told and asked first; `own`: those of single roles. */
 export function roundTrips(sql: readonly string[]) {
-  const observations = sql.filter((text) => /^EXECUTE iamdb_roles/m.test(text) && !text.startsWith('BEGIN'));
-  const rehearsals = sql.filter((text) => text.includes('iamdb_rehearsal_'));
-  const [many, rehearsing] = [observations.length, rehearsals.length];
-  return { observations: many, rehearsals: rehearsing, own: sql.length - many - rehearsing };
+  const setUps = sql.filter((text) => /^\s*SET search_path = .*;\s*RESET ROLE;/.test(text)).length;
+  const rehearsals = sql.filter((text) => text.includes('iamdb_rehearsal_')).length;
+  const observations = sql.filter(
+    (text) => /^EXECUTE iamdb_roles/m.test(text) && !text.startsWith('BEGIN'),
+  ).length;
+  const queries = sql.length - setUps;
+  return { queries, setUps, observations, rehearsals, own: queries - rehearsals - observations };
 }
 
 /** Resyncs come at whole multiples of the interval, those of users soon after that of their database. */
