@@ -12,7 +12,7 @@ import { type DatabaseState, isLossOfSight, targetOrLast } from './database-stat
 import { asFailure, Failure } from '../kernel/failure.ts';
 import { heldLink } from './lose-permission.ts';
 import { keyOf } from './names.ts';
-import { type NextLook, nextLook, untilShared, whenSomethingHappens } from './next-look.ts';
+import { type NextLook, nextLook, untilResync, whenSomethingHappens } from './next-look.ts';
 import { missingOf } from './orphan.ts';
 import { transitionOf } from './events.ts';
 import { certificateRestMs } from '../resources/access/verdict.ts';
@@ -193,11 +193,9 @@ const isBroken = ({ target, admin }: DatabaseState) => target instanceof Failure
 const failureKey = (name: string) => `database ${name}`;
 
 const timing = (database: IamDatabase, { settings: { timeScale }, now }: World) => ({
-  resyncMs: untilShared(database.spec.resync.intervalSeconds * 1000 * timeScale, now()) / timeScale,
+  resyncMs: untilResync(database.spec.resync, { now: now(), timeScale }),
   failedPasses: 0,
   others: [],
-  // Not spread: databases of a region share one listing.
-  spread: 0.5,
   timeScale,
 });
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Failure, type FailureKind, retryTable } from '../kernel/failure.ts';
-import { nextLook, spreadOf, untilShared } from './next-look.ts';
+import { nextLook, spreadOf, untilResync, untilShared } from './next-look.ts';
 
 const failure = (kind: FailureKind, retryAfterMs?: number) =>
   new Failure(kind, 'DatabaseUnavailable', 'No answer.', { retryAfterMs });
@@ -11,7 +11,6 @@ const look = (input: Partial<Parameters<typeof nextLook>[0]>) =>
     failures: [],
     failedPasses: 0,
     others: [],
-    spread: 0.5,
     timeScale: 1,
     ...input,
   }).afterMs;
@@ -19,8 +18,6 @@ const look = (input: Partial<Parameters<typeof nextLook>[0]>) =>
 describe('the next look comes', () => {
   it.each<[string, Partial<Parameters<typeof nextLook>[0]>, number]>([
     ['at the resync when all is well', {}, 600_000],
-    ['a tenth earlier for one end of the spread', { spread: 0 }, 540_000],
-    ['a tenth later for the other', { spread: 1 }, 660_000],
     ["at a failure's first wait", { failures: [failure('unavailable')] }, 1_000],
     ['twice as late with each failed pass', { failures: [failure('unavailable')], failedPasses: 3 }, 8_000],
     [
@@ -74,21 +71,15 @@ describe('the next look comes', () => {
   it('never at once for ever: more than nothing in any case', () => {
     const kind = fc.constantFrom(...(Object.keys(retryTable) as FailureKind[]));
     fc.assert(
-      fc.property(
-        fc.array(kind),
-        fc.nat(100),
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        (kinds, passes, spread) => {
-          const after = look({
-            failures: kinds.map((k) => failure(k)),
-            failedPasses: passes,
-            spread,
-            timeScale: 0.001,
-          });
-          expect(after).toBeGreaterThanOrEqual(1);
-          expect(Number.isSafeInteger(after)).toBe(true);
-        },
-      ),
+      fc.property(fc.array(kind), fc.nat(100), (kinds, passes) => {
+        const after = look({
+          failures: kinds.map((k) => failure(k)),
+          failedPasses: passes,
+          timeScale: 0.001,
+        });
+        expect(after).toBeGreaterThanOrEqual(1);
+        expect(Number.isSafeInteger(after)).toBe(true);
+      }),
     );
   });
 });
@@ -117,6 +108,45 @@ describe('the spread of an object', () => {
 
 it('every kind of failure waits longer at last than at first', () => {
   for (const { firstMs, longestMs } of Object.values(retryTable)) expect(firstMs).toBeLessThan(longestMs);
+});
+
+describe('the resync of the users of a database', () => {
+  const start = 1_000_000 * 600_000;
+  const due = (now: number, of?: string) =>
+    now + untilResync({ intervalSeconds: 600 }, { now, timeScale: 1, ...(of === undefined ? {} : { of }) });
+  // Before any of the moments and their tenth, so that all are of one interval.
+  const looks = fc.integer({ min: start + 150_000, max: start + 500_000 });
+  const databases = fc.string({ minLength: 1, maxLength: 63 });
+
+  it('comes at one moment for all of them, whenever they were looked at last', () => {
+    fc.assert(
+      fc.property(databases, looks, looks, (of, first, second) => {
+        expect(due(first, of)).toBe(due(second, of));
+      }),
+    );
+  });
+
+  it('comes after that of the database itself, and soon, while its connection is still open', () => {
+    fc.assert(
+      fc.property(databases, looks, (of, now) => {
+        expect(due(now, of)).toBeGreaterThan(due(now));
+        expect(due(now, of)).toBeLessThan(due(now) + 30_001);
+      }),
+    );
+  });
+
+  it('is not that of the users of another one', () => {
+    const names = Array.from({ length: 10 }, (_, i) => `database-${i}`);
+    expect(new Set(names.map((of) => due(start + 300_000, of))).size).toBe(10);
+  });
+
+  it('is scaled like any other timer', () => {
+    const scaled = (timeScale: number) => {
+      const now = start + 300_000 * timeScale;
+      return untilResync({ intervalSeconds: 600 }, { now, timeScale, of: 'orders' });
+    };
+    expect(scaled(0.05)).toBeCloseTo(scaled(1), -3);
+  });
 });
 
 describe('a shared look', () => {

@@ -10,7 +10,7 @@ export const whenSomethingHappens: NextLook = { afterMs: undefined };
 
 /**
  * The soonest of: the resync, and each failure's own wait, which doubles with every failed pass in a row up to the
- * longest of its kind. `spread` (0 to 1, fixed for an object) keeps objects from coming due together.
+ * longest of its kind.
  */
 export function nextLook(input: {
   readonly resyncMs: number;
@@ -18,13 +18,11 @@ export function nextLook(input: {
   readonly failedPasses: number;
   /** Waits that are already scaled. */
   readonly others: readonly (number | undefined)[];
-  readonly spread: number;
   readonly timeScale: number;
 }): NextLook {
-  const resync = input.resyncMs * (0.9 + 0.2 * input.spread);
   const retries = input.failures.map((failure) => waitFor(failure, input.failedPasses));
   const others = input.others.filter((wait) => wait !== undefined);
-  const own = Math.min(resync, ...retries) * input.timeScale;
+  const own = Math.min(input.resyncMs, ...retries) * input.timeScale;
   return { afterMs: Math.ceil(Math.min(own, ...others)) };
 }
 
@@ -37,9 +35,20 @@ function waitFor({ kind, reason, retryAfterMs }: Failure, failedPasses: number):
 }
 
 /**
- * Until the next whole multiple of the interval: all who have the same interval look at the same moment, and so share what
- * is asked of AWS. A moment that is nearly over counts as this one: timers may come early.
+ * Until the next resync, unscaled. All databases of one interval look at the same moment, and so share what is asked of AWS;
+ * all users of a database do, and so are one question to it. Users come after their database, each database's at a moment
+ * of its own, so that not everybody comes due at once.
  */
+export function untilResync(
+  resync: { readonly intervalSeconds: number },
+  { now, timeScale, of }: { readonly now: number; readonly timeScale: number; readonly of?: string },
+): number {
+  const intervalMs = resync.intervalSeconds * 1000 * timeScale;
+  const after = of === undefined ? 0 : Math.floor(intervalMs * (0.01 + 0.04 * spreadOf(of)));
+  return untilShared(intervalMs, now - after) / timeScale;
+}
+
+/** Until the next whole multiple of the interval. A moment that is nearly over counts as this one: timers may come early. */
 export function untilShared(intervalMs: number, now: number): number {
   const left = intervalMs - (now % intervalMs);
   return left < intervalMs / 10 ? left + intervalMs : left;

@@ -6,7 +6,7 @@ import { untilExpiry } from './expiry.ts';
 import type { Done } from './links.ts';
 import type { PoliciesDone } from './policy-links.ts';
 import { keyOf } from './names.ts';
-import { type NextLook, nextLook, spreadOf, whenSomethingHappens } from './next-look.ts';
+import { type NextLook, nextLook, untilResync, whenSomethingHappens } from './next-look.ts';
 import type { AccessDone } from './prove-access.ts';
 import type { Eligible } from './standing.ts';
 import { conditionsOf, handledBy, type Link, rfc3339, sameStatus, suspendedConditions } from './status.ts';
@@ -101,16 +101,19 @@ function next(user: IamDatabaseUser, found: Findings, world: World): NextLook {
   for (const failure of new Set(failures)) world.note(failure);
   const failedPasses = world.failures.get(key) ?? 0;
   world.failures.set(key, failures.length === 0 ? 0 : failedPasses + 1);
-  const database = found.standing?.database ?? world.database(user.spec.databaseRef.name);
+  const of = user.spec.databaseRef.name;
+  const { resync } = (found.standing?.database ?? world.database(of))?.spec ?? withoutDatabase;
+  const { timeScale } = world.settings;
   return nextLook({
-    resyncMs: (database?.spec.resync.intervalSeconds ?? 600) * 1000,
+    resyncMs: untilResync(resync, { now: world.now(), timeScale, of }),
     failures,
     failedPasses,
     others: [found.access?.againMs, found.atMs, ...comingExpiry(user, world)],
-    spread: spreadOf(user.metadata.uid),
-    timeScale: world.settings.timeScale,
+    timeScale,
   });
 }
+
+const withoutDatabase = { resync: { intervalSeconds: 600 } };
 
 const comingExpiry = (user: IamDatabaseUser, world: World): readonly number[] => {
   const left = untilExpiry(user, world.now());

@@ -127,11 +127,17 @@ describe('a user that was just applied', () => {
     expect(world.wishes).toHaveLength(1);
   });
 
-  it('is looked at again at the resync', async () => {
+  it('is looked at again at the resync, which is one moment for all users of the database', async () => {
     const world = await settled();
-    const { afterMs } = await pass(world);
-    expect(afterMs).toBeGreaterThanOrEqual(540_000);
-    expect(afterMs).toBeLessThanOrEqual(660_000);
+    const due: number[] = [];
+    for (let i = 0; i < 2; i += 1) {
+      const { afterMs = 0 } = await pass(world);
+      expect(afterMs).toBeGreaterThanOrEqual(60_000);
+      expect(afterMs).toBeLessThanOrEqual(660_000);
+      due.push(world.time + afterMs);
+      world.time += Math.floor(afterMs / 2);
+    }
+    expect([due[0], (due[0] ?? 0) + 600_000]).toContain(due[1]);
   });
 
   it('echoes a request by annotation', async () => {

@@ -18,6 +18,7 @@ it('what moto cannot run is known, and changes only on purpose', () => {
   expect(lackingOn('moto').map(([file]) => file)).toEqual([
     'accounts',
     'asleep',
+    'at-size',
     'blue-green',
     'closed-network',
     'crash',

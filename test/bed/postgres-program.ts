@@ -3,7 +3,8 @@ import { accessSync, chmodSync, constants, cpSync, readFileSync, statSync } from
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-export type PostgresMajor = 14 | 16 | 17 | 18;
+export const postgresMajors = [14, 16, 17, 18] as const;
+export type PostgresMajor = (typeof postgresMajors)[number];
 
 export interface PostgresProgram {
   readonly initdb: string;

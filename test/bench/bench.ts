@@ -4,17 +4,19 @@ import { statSync } from 'node:fs';
 import { freePorts } from '../bed/ports.ts';
 import { accountID, createWorkloadRole } from '../stage/account.ts';
 import { operatorBundle } from '../stage/bundle.ts';
+import { countCosts, roundTrips } from '../stage/costs.ts';
 import { type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
+import { kubeWrites } from '../stage/writes.ts';
 import { measureAtSize } from './at-size.ts';
-import { countStatements, isProven, kubeWrites, print, roundTrips, untilAll } from './counts.ts';
+import { isProven, print, untilAll } from './counts.ts';
 
-const count = 100;
-const names = Array.from({ length: count }, (_, i) => `user-${i}`);
+const many = 100;
+const names = Array.from({ length: many }, (_, i) => `user-${i}`);
 
 async function measure(stage: Stage, scene: Scene): Promise<void> {
-  const statements = await countStatements(stage);
+  const count = await countCosts(stage);
   for (const name of names) createWorkloadRole(stage.aws, `payments-${name}`);
   const bundle = statSync(operatorBundle()).size;
   await stage.operator.start();
@@ -28,14 +30,12 @@ async function measure(stage: Stage, scene: Scene): Promise<void> {
   await scene.untilReady(first);
   const one = performance.now() - began;
 
-  const before = { kube: (await kubeWrites(stage)).length, iam: stage.aws.countWrites(), sql: statements() };
-  const startedAll = performance.now();
+  const counted = await count();
   await Promise.all(names.map((name) => scene.apply(manifestOf(name))));
-  await untilAll(stage, (users) => users.length === count + 1 && users.every(isProven));
-  const all = performance.now() - startedAll;
-  const kube = (await kubeWrites(stage)).length - before.kube;
-  const iam = stage.aws.countWrites() - before.iam;
-  const sql = roundTrips(statements().slice(before.sql.length));
+  await untilAll(stage, (users) => users.length === many + 1 && users.every(isProven));
+  const costs = await counted();
+  const iam = costs.calls.filter((call) => call.writes).length;
+  const sql = roundTrips(costs.sql);
   const memory = resident(stage.operator.pid());
 
   const restart = await measureRestart(stage, scene);
@@ -47,10 +47,10 @@ async function measure(stage: Stage, scene: Scene): Promise<void> {
 
   print([
     ['one user: apply to ready and proven', `${one.toFixed(0)} ms`, '2,000 ms'],
-    [`${count} users, each with its own IAM role: to ready and proven`, `${all.toFixed(0)} ms`, ''],
-    ['API server writes for a new user', (kube / count).toFixed(2), '3.05'],
-    ['IAM writes for a new user with its own role', (iam / count).toFixed(2), '2.05'],
-    ['SQL round trips for a new user, batched observation apart', (sql.own / count).toFixed(2), '2'],
+    [`${many} users, each with its own IAM role: to ready and proven`, `${costs.ms.toFixed(0)} ms`, ''],
+    ['API server writes for a new user', (costs.kubeWrites / many).toFixed(2), '3.05'],
+    ['IAM writes for a new user with its own role', (iam / many).toFixed(2), '2.05'],
+    ['SQL round trips for a new user, batched observation apart', (sql.own / many).toFixed(2), '2'],
     ['batched observations for all of them', String(sql.observations), ''],
     ['resident memory right after creating them', `${memory.toFixed(0)} MB`, ''],
     ['resident memory with that many users, after a restart', `${restart.memory.toFixed(0)} MB`, '120 MB'],
@@ -61,8 +61,8 @@ async function measure(stage: Stage, scene: Scene): Promise<void> {
     ],
     ['writes after the restart: API server, IAM', `${restart.kube}, ${restart.iam}`, '0, 0'],
     ['logins as users after the restart', String(restart.logins), '0'],
-    ['API server writes for a deleted user', (deletes / count).toFixed(2), '2.05'],
-    [`${count} users deleted`, `${gone.toFixed(0)} ms`, ''],
+    ['API server writes for a deleted user', (deletes / many).toFixed(2), '2.05'],
+    [`${many} users deleted`, `${gone.toFixed(0)} ms`, ''],
     ['size of the bundle', `${(bundle / 1e6).toFixed(1)} MB`, '5 MB'],
   ]);
 }

@@ -35,8 +35,15 @@ const folder = join(root, '.github/workflows');
 const texts = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const);
 const stepsOf = ({ jobs }: Workflow) => Object.values(jobs).flatMap(({ steps }) => steps);
 
-it('there are three', () => {
-  expect(texts.map(([name]) => name).toSorted()).toEqual(['ci.yml', 'kind.yml', 'release.yml']);
+it('there are four', () => {
+  expect(texts.map(([name]) => name).toSorted()).toEqual(['ci.yml', 'kind.yml', 'release.yml', 'weekly.yml']);
+});
+
+it('what no change waits for runs each week, and by hand', () => {
+  const workflow = parseDocument(readFileSync(join(folder, 'weekly.yml'), 'utf8')).toJS() as Workflow;
+  expect(workflow.on).toEqual({ schedule: [{ cron: '17 3 * * 1' }], workflow_dispatch: null });
+  const run = stepsOf(workflow).flatMap((step) => step.run ?? []);
+  expect(run).toEqual(['npm run test:moto', 'npm run mutation']);
 });
 
 describe.each(texts)('%s', (_, text) => {

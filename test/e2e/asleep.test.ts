@@ -16,7 +16,7 @@ const spec = {
 } as const;
 
 beforeAll(async () => {
-  stage = await startStage({ settings: quickSettings });
+  stage = await startStage({ usualPostgres: 18, settings: quickSettings });
   scene = sceneOf(stage);
   await stage.database.postgres.sql(`ALTER SYSTEM SET log_connections = on`);
   await stage.database.postgres.sql(`SELECT pg_reload_conf()`);

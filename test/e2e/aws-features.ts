@@ -34,6 +34,7 @@ export const needs = {
   'admin-change': [],
   'admin-rotation': [],
   asleep: ['cluster changes'],
+  'at-size': ['cluster changes'],
   'blue-green': ['cluster changes'],
   adoption: [],
   'closed-network': ['names of AWS'],

@@ -17,6 +17,7 @@ const user = userManifest();
 
 beforeAll(async () => {
   stage = await startStage({
+    usualPostgres: 16,
     settings: {
       'time-scale': '0.05',
       'leader-elect': 'false',

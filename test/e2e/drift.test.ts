@@ -45,6 +45,7 @@ function ourPolicy() {
 
 beforeAll(async () => {
   stage = await startStage({
+    usualPostgres: 18,
     settings: {
       'time-scale': String(timeScale),
       'leader-elect': 'false',

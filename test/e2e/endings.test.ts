@@ -6,7 +6,7 @@ import { type Refusals, rule, startRefusals, usernameOf } from './refusals.ts';
 
 let t: Refusals;
 beforeAll(async () => {
-  t = await startRefusals();
+  t = await startRefusals({}, 18);
 });
 afterAll(() => t.stage.stop());
 afterEach(() => t.expectBystander());

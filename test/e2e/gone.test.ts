@@ -8,7 +8,7 @@ let scene: Scene;
 const [letGo, held] = [userManifest('let-go'), userManifest('held')];
 
 beforeAll(async () => {
-  stage = await startStage({ settings: quickSettings });
+  stage = await startStage({ usualPostgres: 14, settings: quickSettings });
   scene = sceneOf(stage);
   await stage.operator.start();
   // What AWS was asked a moment before may be answered once more: the next look has to come soon.

@@ -18,6 +18,7 @@ let both: readonly [Replica, Replica];
 
 beforeAll(async () => {
   stage = await startStage({
+    usualPostgres: 16,
     // A lease of 3 s, to be renewed within 2 s: enough for a machine that is busy.
     settings: { 'time-scale': '0.2', 'iam-writes-per-second': '0', 'iam-reads-per-second': '0' },
   });

@@ -35,7 +35,7 @@ const allowed = () => scene.allowedARNs('payments-checkout').filter((arn) => arn
 const login = () => scene.login('payments_shop');
 
 beforeAll(async () => {
-  stage = await startStage({ settings: quickSettings });
+  stage = await startStage({ usualPostgres: 16, settings: quickSettings });
   scene = sceneOf(stage);
   await stage.operator.start();
   await scene.apply(orders());
@@ -109,7 +109,7 @@ describe('the mark of a role', () => {
 });
 
 it('without --operator-id an operator signs with the uid of kube-system', async () => {
-  const other = await startStage({ settings: { ...quickSettings, 'operator-id': '' } });
+  const other = await startStage({ usualPostgres: 18, settings: { ...quickSettings, 'operator-id': '' } });
   try {
     const there = sceneOf(other);
     await other.operator.start();

@@ -82,7 +82,7 @@ async function takeAway(right: Right): Promise<() => Promise<void>> {
 }
 
 beforeAll(async () => {
-  stage = await startStage({ settings: quickSettings });
+  stage = await startStage({ usualPostgres: 16, settings: quickSettings });
   scene = sceneOf(stage);
   await stage.operator.start();
   await scene.apply(stage.iamDatabase());

@@ -6,7 +6,7 @@ import { type Refusals, rule, startRefusals } from './refusals.ts';
 
 let t: Refusals;
 beforeAll(async () => {
-  t = await startRefusals();
+  t = await startRefusals({}, 16);
 });
 afterAll(() => t.stage.stop());
 afterEach(() => t.expectBystander());

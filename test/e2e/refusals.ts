@@ -10,6 +10,7 @@ import {
   type UserManifest,
   userManifest,
 } from '../stage/scene.ts';
+import type { PostgresMajor } from '../bed/postgres-program.ts';
 import { type DatabaseManifest, type Stage, startStage } from '../stage/stage.ts';
 
 export type AllowRule = IamDatabase['spec']['allow'][number];
@@ -49,8 +50,11 @@ export interface Refusals {
   remove(...users: readonly UserManifest[]): Promise<void>;
 }
 
-export async function startRefusals(settings: Readonly<Record<string, string>> = {}): Promise<Refusals> {
-  const stage = await startStage({ settings: { ...quickSettings, ...settings } });
+export async function startRefusals(
+  settings: Readonly<Record<string, string>> = {},
+  usualPostgres: PostgresMajor = 17,
+): Promise<Refusals> {
+  const stage = await startStage({ usualPostgres, settings: { ...quickSettings, ...settings } });
   const scene = sceneOf(stage);
   const sql: Refusals['sql'] = async (text) => await stage.database.postgres.sql(text);
   const spec = {

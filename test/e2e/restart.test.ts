@@ -20,6 +20,7 @@ const database = () =>
 
 beforeAll(async () => {
   stage = await startStage({
+    usualPostgres: 14,
     settings: {
       'time-scale': '0.1',
       'leader-elect': 'false',

@@ -5,7 +5,7 @@ import { type Refusals, startRefusals } from './refusals.ts';
 
 let t: Refusals;
 beforeAll(async () => {
-  t = await startRefusals();
+  t = await startRefusals({}, 18);
 });
 afterAll(() => t.stage.stop());
 afterEach(() => t.expectBystander());

@@ -61,6 +61,7 @@ async function untilAllowed(roleARN: string, ...users: readonly UserManifest[]):
 
 beforeAll(async () => {
   stage = await startStage({
+    usualPostgres: 18,
     settings: {
       'time-scale': '0.1',
       'leader-elect': 'false',

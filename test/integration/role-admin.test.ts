@@ -24,10 +24,15 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('an admin on PostgreSQL %i', (maj
   beforeAll(async () => await begin(major));
   afterAll(end);
 
-  it('passes the rehearsal and leaves nothing behind', async () => {
-    const { serverVersion } = await rehearse(admin, 'operator-1', soon());
+  it('passes the rehearsal in one round trip, and leaves nothing behind', async () => {
+    const said: string[] = [];
+    const server = bed.open({ username: 'iamdb_admin' }, { onStatement: (text) => said.push(text) });
+    const { serverVersion } = await rehearse(server, 'operator-1', soon());
     expect(serverVersion).toMatch(new RegExp(`^${major}\\.`));
+    expect(said).toHaveLength(1);
     expect(await bed.look(rehearsalRole('operator-1'))).toBeUndefined();
+    // Nothing is left open either: the session is used on.
+    expect(reason(await bring(server, wish('rehearsed')))).toBe('changed');
   });
 
   it('is refused where its sessions act as somebody else, and still logs in by password', async () => {

@@ -19,7 +19,7 @@ const grant: Held = ['a grant of itself', 'absent', 'h_grant', 'h_grant', (me) =
 
 const advisory = (what: string) => `SELECT pg_advisory_lock(x'69616d64'::integer, hashtext('${what}'))`;
 
-describe.each<PostgresMajor>([14, 17])('on PostgreSQL %i', (major) => {
+describe.each<PostgresMajor>([14, 16, 17, 18])('on PostgreSQL %i', (major) => {
   let bed: RoleBed;
   let admin: PostgresServer;
 

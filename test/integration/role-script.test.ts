@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseMark } from '../../src/resources/role/mark.ts';
 import { scriptFor } from '../../src/resources/role/script.ts';
+import { lockMs } from '../../src/resources/role/sql.ts';
 import type { ScriptedRole } from '../../src/resources/role/role.ts';
 import type { PostgresServer } from '../../src/systems/postgres/server.ts';
 import { createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
@@ -16,14 +17,21 @@ const scriptOf = (desired: ScriptedRole): string => {
   return made.script;
 };
 
+/** The same, but for how long it waits for a lock. */
+const impatient = (script: string): string => {
+  const wait = `SET LOCAL lock_timeout = '${lockMs}ms'`;
+  expect(script).toContain(wait);
+  return script.replaceAll(wait, `SET LOCAL lock_timeout = '200ms'`);
+};
+
 describe.each<PostgresMajor>([14, 16, 17, 18])('the script of a role on PostgreSQL %i', (major) => {
   let bed: RoleBed;
   let dba: Client;
   let operator: PostgresServer;
   const sql = async (text: string) => await bed.postgres.sql(text);
-  const run = async (desired: ScriptedRole, by = dba) => {
+  const run = async (desired: ScriptedRole, by = dba, script = scriptOf(desired)) => {
     try {
-      await by.query(scriptOf(desired));
+      await by.query(script);
     } finally {
       await by.query('ROLLBACK');
     }
@@ -189,8 +197,11 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('the script of a role on PostgreS
     const busy = await bed.person();
     await busy.query('BEGIN; ALTER ROLE s_wait CONNECTION LIMIT 9');
     try {
-      await expect(run(wish('s_wait', { connectionLimit: 4 }))).rejects.toMatchObject({ code: '55P03' });
-      await expect(run(gone('s_wait'))).rejects.toMatchObject({ code: '55P03' });
+      for (const desired of [wish('s_wait', { connectionLimit: 4 }), gone('s_wait')]) {
+        await expect(run(desired, dba, impatient(scriptOf(desired)))).rejects.toMatchObject({
+          code: '55P03',
+        });
+      }
     } finally {
       await busy.query('ROLLBACK');
     }

@@ -9,7 +9,7 @@ import { createChildren } from '../bed/children.ts';
 import { type KubeRelay, startKubeRelay } from '../bed/kube-relay.ts';
 import { createStatementFaults, type StatementFaults } from '../bed/pg-relay.ts';
 import { type Admin, createIamAdmin, createPasswordAdmin } from '../bed/postgres-admin.ts';
-import type { PostgresMajor } from '../bed/postgres-program.ts';
+import { type PostgresMajor, postgresMajors } from '../bed/postgres-program.ts';
 import {
   accountID,
   createOperatorRole,
@@ -74,7 +74,10 @@ export interface DatabaseManifest {
 }
 
 export interface StageOptions {
+  /** Where the test is about just this one. */
   readonly postgres?: PostgresMajor;
+  /** Where any would do: 17 unless given, and what IAMDB_TEST_POSTGRES says goes before both. */
+  readonly usualPostgres?: PostgresMajor;
   /** ManagedSecret: RDS keeps the password of the admin, who is the master user. */
   readonly admin?: 'IAM' | 'Secret' | 'ManagedSecret';
   readonly settings?: Readonly<Record<string, string>>;
@@ -93,7 +96,8 @@ export interface StageOptions {
 
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const { partition, region } = options.place ?? { partition: 'aws', region: usualRegion };
-  const { postgres: major = 17, admin: authentication = 'IAM', settings = {}, progress } = options;
+  const { admin: authentication = 'IAM', settings = {}, progress } = options;
+  const major = options.postgres ?? wantedMajor() ?? options.usualPostgres ?? 17;
   const children = createChildren();
   const stops: (() => Promise<void>)[] = [() => children.stop()];
   const stop = async () => {
@@ -210,6 +214,15 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     await stop();
     throw error;
   }
+}
+
+function wantedMajor(): PostgresMajor | undefined {
+  const text = process.env['IAMDB_TEST_POSTGRES'] ?? '';
+  const major = postgresMajors.find((one) => String(one) === text);
+  if (major === undefined && text !== '') {
+    throw new Error(`IAMDB_TEST_POSTGRES is "${text}", and none of ${postgresMajors.join(', ')}`);
+  }
+  return major;
 }
 
 const wayOut = async (aws: Aws): Promise<ConnectProxy> =>

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { refusals } from './refusals.ts';
 import type { RoleServer, ServerRefusal, Session } from './server.ts';
-import { begin, readGuard, statementsFor, type Statement } from './sql.ts';
-import { explain, isLockedOut, must, rollBack, saidBy } from './transaction.ts';
+import { begin, guard, statementsFor, type Statement } from './sql.ts';
+import { explain, must, rollBack, saidBy } from './transaction.ts';
 
 /** Exists only within a transaction that is rolled back, so that nobody ever sees it. */
 export const rehearsalRole = (operatorID: string): string =>
@@ -13,7 +13,8 @@ const comment = 'Rehearsal of iamdb-operator, never committed.';
 
 /**
  * Throws the Failure that names the missing right and the SQL that gives it. This settles, on the server in question,
- * what differs between PostgreSQL and RDS and from version to version.
+ * what differs between PostgreSQL and RDS and from version to version. One round trip from BEGIN to ROLLBACK, as it is
+ * made at each resync.
  */
 export async function rehearse(
   server: RoleServer,
@@ -21,46 +22,49 @@ export async function rehearse(
   signal: AbortSignal,
 ): Promise<{ readonly serverVersion: string }> {
   const username = rehearsalRole(operatorID);
+  const statements = lifeOf(username, server);
   return await server.hold(async (session) => {
-    must(await session.run('write', begin));
-    try {
-      await perform(server, session, username);
-    } finally {
+    const said = statements.map((statement) => saidBy(session, statement));
+    const answer = await session.run('write', [begin, ...said, 'ROLLBACK'].join(';\n'));
+    if ('refused' in answer) {
       await rollBack(session);
+      await tellRefused(server, session, username, statements);
     }
     return { serverVersion: session.serverVersion };
   }, signal);
 }
 
-async function perform(server: RoleServer, session: Session, username: string): Promise<void> {
+/** From its creation to its end, with the guard in between, where there is most to lose. */
+function lifeOf(username: string, { authentication }: RoleServer): readonly Statement[] {
   const fenced = { username, comment };
-  const life = statementsFor(
-    [{ do: 'create', connectionLimit: -1 }, { do: 'grant rds_iam' }, { do: 'limit connections', limit: 1 }],
-    { username, comment: undefined },
-    comment,
-  );
-  const end = [
+  return [
+    ...statementsFor(
+      [{ do: 'create', connectionLimit: -1 }, { do: 'grant rds_iam' }, { do: 'limit connections', limit: 1 }],
+      { username, comment: undefined },
+      comment,
+    ),
+    ...(authentication === 'Secret' ? [guard] : []),
     ...statementsFor([{ do: 'end access' }], fenced, comment),
     ...statementsFor([{ do: 'end sessions' }], fenced, comment),
     ...statementsFor([{ do: 'drop' }], fenced, comment),
   ];
-  await play(server, session, username, life);
-  if (server.authentication === 'Secret' && isLockedOut(must(await session.run('read', readGuard)))) {
-    throw refusals.adminWouldLoseLogin(session);
-  }
-  await play(server, session, username, end);
 }
 
-/** One by one, as the question is which one is refused. */
-async function play(
+/** The same again one by one, as the question is which one is refused. What is refused no more was in passing. */
+async function tellRefused(
   server: RoleServer,
   session: Session,
   username: string,
   statements: readonly Statement[],
 ): Promise<void> {
-  for (const statement of statements) {
-    const answer = await session.run('read', saidBy(session, statement));
-    if ('refused' in answer) throw meaning(server, session, username, statement, answer.refused);
+  must(await session.run('write', begin));
+  try {
+    for (const statement of statements) {
+      const answer = await session.run('read', saidBy(session, statement));
+      if ('refused' in answer) throw meaning(server, session, username, statement, answer.refused);
+    }
+  } finally {
+    await rollBack(session);
   }
 }
 
