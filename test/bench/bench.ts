@@ -50,7 +50,11 @@ async function measure(stage: Stage, scene: Scene): Promise<void> {
     [`${many} users, each with its own IAM role: to ready and proven`, `${costs.ms.toFixed(0)} ms`, ''],
     ['API server writes for a new user', (costs.kubeWrites / many).toFixed(2), '3.05'],
     ['IAM writes for a new user with its own role', (iam / many).toFixed(2), '2.05'],
-    ['SQL round trips for a new user, batched observation apart', (sql.own / many).toFixed(2), '2'],
+    [
+      'SQL round trips for a new user, batched observation and new sessions apart',
+      (sql.own / many).toFixed(2),
+      '2',
+    ],
     ['batched observations for all of them', String(sql.observations), ''],
     ['resident memory right after creating them', `${memory.toFixed(0)} MB`, ''],
     ['resident memory with that many users, after a restart', `${restart.memory.toFixed(0)} MB`, '120 MB'],
