@@ -22,7 +22,11 @@ const unclaimed = `arn:aws:rds-db:eu-west-1:${accountID}:dbuser:cluster-ABC/paym
 const denied = new Failure('denied', 'AccessDenied', 'AWS refused the operator iam:GetAccountSummary.');
 const refused = new Failure('denied', 'AssumeRoleRefused', 'AWS does not let the operator assume a role.');
 
-function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewhere: () => Promise<void> }) {
+function sweepOf(options: {
+  readonly own: () => Promise<void>;
+  readonly elsewhere: () => Promise<void>;
+  readonly attachments?: (policyARNs: readonly string[]) => Promise<void>;
+}) {
   const report = () => {};
   const users = createStore<IamDatabaseUser, keyof typeof userIndexes>({ indexes: userIndexes, report });
   const serviceAccounts = createStore<ServiceAccountObject, 'role'>({
@@ -55,8 +59,16 @@ function sweepOf(options: { readonly own: () => Promise<void>; readonly elsewher
     aws: {
       as: (identity) =>
         (identity === undefined
-          ? { lookAtQuotas: options.own, knownPolicies: async () => await Promise.resolve([leftBehind]) }
-          : { lookAtQuotas: options.elsewhere, knownPolicies: options.elsewhere }) as never,
+          ? {
+              lookAtQuotas: options.own,
+              knownPolicies: async () => await Promise.resolve([leftBehind]),
+              iam: { readAttachmentsAgain: options.attachments ?? works },
+            }
+          : {
+              lookAtQuotas: options.elsewhere,
+              knownPolicies: options.elsewhere,
+              iam: { readAttachmentsAgain: works },
+            }) as never,
     },
     timeScale: 1,
   });
@@ -89,6 +101,18 @@ it('waits longer from one failed look to the next, but no longer than between lo
   expect(await sweep()).toEqual({ afterMs: 600_000 });
   isDown = true;
   expect(await sweep()).toEqual({ afterMs: 15_000 });
+});
+
+it('reads attachments of what it found again, and comes again soon where they are denied', async () => {
+  const asked: (readonly string[])[] = [];
+  const attachments = async (policyARNs: readonly string[]) => {
+    asked.push(policyARNs);
+    await fails(denied)();
+  };
+  const { sweep, noted } = sweepOf({ own: works, elsewhere: works, attachments });
+  expect(await sweep()).toEqual({ afterMs: 15_000 });
+  expect(asked).toEqual([[leftBehind.policyARN]]);
+  expect(noted).toEqual([denied]);
 });
 
 it('fails by what nobody foresaw, which is a defect', async () => {

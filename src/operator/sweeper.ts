@@ -19,6 +19,10 @@ export const sweepMs = 600_000;
 const retryMs = 15_000;
 const mostRetries = 6;
 
+interface SweptAccount extends Pick<AwsAccount, 'knownPolicies' | 'lookAtQuotas'> {
+  readonly iam: Pick<AwsAccount['iam'], 'readAttachmentsAgain'>;
+}
+
 /** Looking at one that is as it should be costs no request. Keys: `policy <role ARN>`, `bundle <namespace>/<name>`, or `all`: everything of ours that can be found. */
 export function createSweeper(options: {
   readonly world: Pick<
@@ -34,7 +38,7 @@ export function createSweeper(options: {
     | 'associatedWith'
   >;
   readonly caches: Pick<Caches, 'configMaps' | 'users' | 'serviceAccounts'>;
-  readonly aws: { as(identity: Identity): Pick<AwsAccount, 'knownPolicies' | 'lookAtQuotas'> };
+  readonly aws: { as(identity: Identity): SweptAccount };
   readonly tell: (looks: readonly LookAtAccount[]) => void;
   readonly timeScale: number;
 }): (key: string, signal: AbortSignal) => Promise<NextLook> {
@@ -113,7 +117,17 @@ export function createSweeper(options: {
     // Its tags may say soon that a person accounts for it.
     for (const { roleARN } of kept.flatMap((some) => some ?? [])) world.lookAfresh(roleARN);
     tell(kept.map((found, at) => ({ account: accountLabel(identities[at]), found })));
-    const failures = failuresAmong([...known, ...quotas]);
+    const attachments = await Promise.allSettled(
+      accounts.map(async ({ iam }, at) => {
+        const answer = known[at];
+        const policies = answer?.status === 'fulfilled' ? answer.value : [];
+        await iam.readAttachmentsAgain(
+          policies.map(({ policyARN }) => policyARN),
+          signal,
+        );
+      }),
+    );
+    const failures = failuresAmong([...known, ...quotas, ...attachments]);
     for (const failure of failures) world.note(failure);
     const failedLooks = failures.length === 0 ? 0 : (failed.get(key) ?? 0) + 1;
     failed.set(key, failedLooks);

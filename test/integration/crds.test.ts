@@ -654,6 +654,20 @@ describe('kubectl get', () => {
     });
   });
 
+  it('finds the users of a database, in whatever namespace', async () => {
+    await create(
+      users,
+      'of-billing',
+      userSpec({ databaseRef: { name: 'billing' }, username: 'payments_of' }),
+    );
+    await create(users, 'of-others', userSpec({ databaseRef: { name: 'others' }, username: 'payments_of' }));
+    const { body } = await kube.request<{ readonly items: readonly Stored[] }>({
+      path: `${api}/iamdatabaseusers?fieldSelector=spec.databaseRef.name%3Dbilling`,
+      expect: 200,
+    });
+    expect(body.items.map(({ metadata }) => metadata.name)).toEqual(['of-billing']);
+  });
+
   it('tells the story of a database', async () => {
     await create(databases, 'story', databaseSpec());
     await report(`${databases}/story`, {

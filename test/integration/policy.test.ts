@@ -385,19 +385,27 @@ describe('an attachment that was moved to another role, so that there are as man
     aws.moveAttachment(first, 'checkout', 'other');
   };
 
-  test('is noticed in its turn, and not at each look', async () => {
+  test('is noticed at the next look after attachments were read again, and not at each look', async () => {
     const time = { passedMs: 0 };
     const clock = { ...realClock, now: () => Date.now() + time.passedMs };
     const system = start({ clock });
     await settle(system, wish(['a']));
     await settle(system, wish(['a']));
     swap();
-    time.passedMs = 30_000;
     await settle(system, wish(['a']));
+    const readAgain = async (passedMs: number) => {
+      time.passedMs = passedMs;
+      const before = aws.calls.length;
+      await system.readAttachmentsAgain([first, `${first}-unheard-of`], AbortSignal.timeout(10_000));
+      return aws.calls.length - before;
+    };
+    // IAM may not show yet what was just written.
+    expect(await readAgain(30_000)).toBe(0);
     expect(mayConnect('a')).toBe(false);
-    time.passedMs = 61_000;
+    expect(await readAgain(90_000)).toBe(1);
     await settle(system, wish(['a']));
     expect(mayConnect('a')).toBe(true);
+    expect(await readAgain(100_000)).toBe(0);
     expect(aws.iamState().roles.get('other')?.attached).toEqual([]);
   });
 

@@ -19,6 +19,8 @@ interface Kind {
   readonly scope: 'Cluster' | 'Namespaced';
   readonly schema: object;
   readonly columns: readonly Column[];
+  /** Fields that a list can be narrowed by: kubectl get --field-selector. */
+  readonly selectable?: readonly string[];
 }
 
 const condition = (type: string, field: 'status' | 'reason' | 'message') =>
@@ -62,6 +64,7 @@ const kinds: readonly Kind[] = [
       { name: 'ARN', type: 'string', jsonPath: '.status.resourceARNs[0]', priority: 1 },
       { name: 'Message', type: 'string', jsonPath: condition('Ready', 'message'), priority: 1 },
     ],
+    selectable: ['.spec.databaseRef.name'],
   },
 ];
 
@@ -101,6 +104,9 @@ function definition(kind: Kind): object {
           storage: true,
           subresources: { status: {} },
           additionalPrinterColumns: kind.columns,
+          ...(kind.selectable === undefined
+            ? {}
+            : { selectableFields: kind.selectable.map((jsonPath) => ({ jsonPath })) }),
           schema: { openAPIV3Schema: { ...schema, properties: { ...meta, ...schema.properties } } },
         },
       ],

@@ -33,6 +33,11 @@ export interface PolicyPort {
   versions(policy: ListedPolicy, signal: AbortSignal): Promise<readonly string[]>;
   /** Reads tags and attachments of policies whose names begin so anew, the next time that somebody asks. */
   forget(namePrefix: string): void;
+  /**
+   * Of these policies, reads the attachments again that were read longest ago, as far as they are remembered: one that was
+   * moved to another role leaves the number as it was.
+   */
+  readAttachmentsAgain(policyARNs: readonly string[], signal: AbortSignal): Promise<void>;
   role(name: string, signal: AbortSignal): Promise<IamRoleFacts | undefined>;
   quotas(signal: AbortSignal): Promise<Quotas>;
   /** Read at this moment, past every cache; undefined if it is not there. */

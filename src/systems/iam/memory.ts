@@ -8,8 +8,6 @@ export interface KnownPolicy {
   document?: { readonly versionID: string; readonly text: string } | undefined;
   /** With the AttachmentCount that was listed when they were read. */
   entities?: { readonly value: readonly Entity[]; readonly count: number; readonly at: number } | undefined;
-  /** When somebody last wanted to know the entities. */
-  askedAt?: number;
   /** Oldest first. */
   versions?: readonly string[] | undefined;
 }
@@ -21,8 +19,6 @@ export interface Memory {
   forget(policyARN: string): void;
   /** Those whose names begin so. */
   named(prefix: string): readonly KnownPolicy[];
-  /** When the attachments were read of those that were asked for since. */
-  attachmentReads(askedSince: number): readonly number[];
 }
 
 export function createMemory(): Memory {
@@ -42,10 +38,6 @@ export function createMemory(): Memory {
     named: (prefix) =>
       [...policies].flatMap(([policyARN, known]) =>
         policyARN.slice(policyARN.lastIndexOf('/') + 1).startsWith(prefix) ? [known] : [],
-      ),
-    attachmentReads: (askedSince) =>
-      [...policies.values()].flatMap(({ entities, askedAt = 0 }) =>
-        entities === undefined || askedAt < askedSince ? [] : [entities.at],
       ),
   };
 }

@@ -17,7 +17,6 @@ import type { Calls } from './calls.ts';
 import type { Clock } from './clock.ts';
 import { listedPolicy } from './listings.ts';
 import type { Memory } from './memory.ts';
-import { createReadTurns } from './turns.ts';
 
 export interface ReadSettings {
   /** After this time tags, attachments and quotas are read again although nothing speaks for a change. */
@@ -36,18 +35,22 @@ export type OnQuota = (quota: {
 
 type Reads = Pick<
   PolicyPort,
-  'tags' | 'document' | 'entities' | 'versions' | 'role' | 'quotas' | 'current' | 'forget'
+  | 'tags'
+  | 'document'
+  | 'entities'
+  | 'versions'
+  | 'role'
+  | 'quotas'
+  | 'current'
+  | 'forget'
+  | 'readAttachmentsAgain'
 > &
   Pick<AccessPorts, 'trustPolicy'>;
 
 /** Quotas are read again so many times as often as tags: every five minutes where those are read daily. */
 const quotasShare = 288;
-/** Attachments of one policy after the other: every fifteen seconds where all are read daily. */
-const turnsShare = 5_760;
-/** Whose attachments nobody asked for in an hour waits for no turn. */
-const aliveShare = 24;
-/** A look at everything costs so many calls more. */
-const turnsAtOnce = 4;
+/** Attachments that are read again at once: a look at everything costs so many calls more. */
+const readAgainAtOnce = 50;
 
 export function createReads(
   calls: Calls,
@@ -57,8 +60,6 @@ export function createReads(
   onQuota: OnQuota = () => {},
 ): Reads {
   const fullness = new Map<string, { readonly attached: number; readonly at: number }>();
-  const everyMs = lookAgainMs / turnsShare;
-  const turns = createReadTurns({ everyMs, leastMs: settleMs, atOnce: turnsAtOnce }, clock);
   let quotas: { value: Quotas; at: number } | undefined;
   const isFresh = (read: { readonly at: number } | undefined): boolean =>
     read !== undefined && clock.now() - read.at < lookAgainMs;
@@ -86,6 +87,23 @@ export function createReads(
         known.tags = undefined;
         known.entities = undefined;
       }
+    },
+
+    readAttachmentsAgain: async (policyARNs, signal) => {
+      const remembered = policyARNs.flatMap((policyARN) => {
+        const known = memory.find(policyARN);
+        const { entities } = known ?? {};
+        const isDue = entities !== undefined && entities.count > 0 && clock.now() - entities.at >= settleMs;
+        return known !== undefined && isDue ? [{ policyARN, known, entities }] : [];
+      });
+      const oldest = remembered.toSorted((a, b) => a.entities.at - b.entities.at).slice(0, readAgainAtOnce);
+      await Promise.all(
+        oldest.map(async ({ policyARN, known, entities }) => {
+          const value = await listEntities(calls, policyARN, signal);
+          // Unless we wrote meanwhile, or somebody else read.
+          if (known.entities === entities) known.entities = { ...entities, value, at: clock.now() };
+        }),
+      );
     },
 
     tags: async (policy, signal) => {
@@ -119,14 +137,8 @@ export function createReads(
     entities: async (policy, signal) => {
       const { policyARN, attachmentCount } = policy;
       const known = memory.of(policy);
-      const now = clock.now();
-      known.askedAt = now;
       if (attachmentCount > 0) {
-        const { entities } = known;
-        const isFit = entities?.count === attachmentCount && isFresh(entities);
-        // An attachment that was moved to another role leaves the count as it was.
-        if (isFit && !turns.take(entities.at, () => memory.attachmentReads(now - lookAgainMs / aliveShare)))
-          return entities.value;
+        if (known.entities?.count === attachmentCount && isFresh(known.entities)) return known.entities.value;
         const value = await listEntities(calls, policyARN, signal);
         known.entities = { value, count: attachmentCount, at: clock.now() };
       } else {
