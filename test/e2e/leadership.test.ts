@@ -61,15 +61,19 @@ async function leader(): Promise<Replica | undefined> {
 /** Who leads, once somebody does. */
 const theLeader = async () => await until('a leader', leader);
 
+/** On its way when the pause came, and refused, as the Lease is another's by then: its version is its fence. */
+const isLateRenewal = ({ objectRef, responseStatus }: AuditEntry) =>
+  objectRef?.resource === 'leases' && responseStatus?.code === 409;
+
 /** Everything that replica has written: to the API server (leases and events too), to AWS; and its logins. */
 async function marksOf({ credentialID, name }: Replica) {
   const audit = await readAudit(stage.bed.kube.auditLogFile);
   const isIts = ({ user }: AuditEntry) =>
     user.extra?.['authentication.kubernetes.io/credential-id']?.includes(credentialID) === true;
   return {
-    kube: writesOf(`system:serviceaccount:iamdb-system:${operatorAccount}`, audit.filter(isIts)).map(
-      ({ verb, objectRef }) => `${verb} ${objectRef?.resource}/${objectRef?.name}`,
-    ),
+    kube: writesOf(`system:serviceaccount:iamdb-system:${operatorAccount}`, audit.filter(isIts))
+      .filter((entry) => !isLateRenewal(entry))
+      .map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}/${objectRef?.name}`),
     aws: stage.aws.calls
       .filter(({ principal, writes }) => writes && principal.endsWith(`/${name}`))
       .map(({ action }) => action),
