@@ -167,7 +167,7 @@ export const databaseSchema = {
           properties: {
             policy: {
               description:
-                'Periodic: all of it. OnChange: AWS and Kubernetes only; the database itself is logged in to when something was declared anew, at the start of the operator and on request, so that a serverless one may sleep. Logins are then proven after changes only, whatever probe says; one that was refused is tried again after a day, after an hour where the certificate was rejected.',
+                'Periodic: all of it. OnChange: AWS and Kubernetes only; the database itself is logged in to when something was declared anew, at the start of the operator and on request, so that a serverless one may sleep. Logins are then proven after changes only, whatever probe says; one that was refused is tried again after ten minutes, then ever more seldom: at most a day apart, an hour where the certificate was rejected.',
               type: 'string',
               enum: ['Periodic', 'OnChange'],
               default: 'Periodic',

@@ -51,6 +51,17 @@ async function answers(world: TestWorld, each: readonly (readonly [minutes: numb
   }
 }
 
+/** Its database stops, it is deleted, and the patience with what cannot be reached is over. */
+async function leaveStopped(world: TestWorld): Promise<void> {
+  world.broken.resolve = stopped;
+  await reconcileDatabase('orders', world, signal);
+  leave(world);
+  await answers(world, [
+    [0, stopped],
+    [2, stopped],
+  ]);
+}
+
 /** Another user of that name and IAM role, on another server, that works and is then changed. */
 async function withTwin(world: TestWorld, spec: Partial<IamDatabaseUser['spec']>): Promise<void> {
   const state = world.stateOf('orders');
@@ -257,13 +268,7 @@ describe('a database that cannot be reached', () => {
       await withTwin(world, { suspend });
       const twins = dbARN('payments_checkout', 'db-OTHER');
       expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout'), twins].toSorted());
-      world.broken.resolve = stopped;
-      await reconcileDatabase('orders', world, signal);
-      leave(world);
-      await answers(world, [
-        [0, stopped],
-        [2, stopped],
-      ]);
+      await leaveStopped(world);
       expect(isGone(world)).toBe(true);
       expect(world.policies.allowed(roleARN)).toEqual([twins]);
     },
@@ -276,13 +281,7 @@ describe('a database that cannot be reached', () => {
     await reconcileUser('payments/twin', world, signal);
     world.policies.missing.add(other);
     world.policies.detachAll(other);
-    world.broken.resolve = stopped;
-    await reconcileDatabase('orders', world, signal);
-    leave(world);
-    await answers(world, [
-      [0, stopped],
-      [2, stopped],
-    ]);
+    await leaveStopped(world);
     expect(isGone(world)).toBe(true);
   });
 

@@ -1,11 +1,11 @@
 // A thousand users over twenty IAM roles on one server: what creating them, a full resync and a new resource id cost.
 import type { Call } from '../aws/calls.ts';
 import { accountID, createWorkloadRole } from '../stage/account.ts';
+import { recreateCluster } from '../stage/cluster-in-rds.ts';
 import {
   callsUntilWritten,
   costsOfResync,
   countCosts,
-  recreateCluster,
   roundTrips,
   untilAllPassed,
   untilBetweenResyncs,
@@ -49,7 +49,7 @@ export async function measureAtSize(stage: Stage, scene: Scene): Promise<void> {
   // Long enough for what RDS said last to be asked anew.
   await untilBetweenResyncs(intervalMs);
   counted = await count();
-  const resourceId = recreateCluster(stage);
+  const resourceId = recreateCluster(stage.aws, stage.database);
   await scene.lookAgain(stage.iamDatabase());
   const nameAll = () =>
     Array.from({ length: roles }, (_, i) => scene.allowedARNs(roleOf(i)))

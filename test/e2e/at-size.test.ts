@@ -1,14 +1,8 @@
 // A hundred users over two IAM roles, as many to a role as a thousand over twenty: what they cost, counted and never timed.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountID, createWorkloadRole } from '../stage/account.ts';
-import {
-  type Costs,
-  callsUntilWritten,
-  costsOfResync,
-  countCosts,
-  recreateCluster,
-  roundTrips,
-} from '../stage/costs.ts';
+import { recreateCluster } from '../stage/cluster-in-rds.ts';
+import { type Costs, callsUntilWritten, costsOfResync, countCosts, roundTrips } from '../stage/costs.ts';
 import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
@@ -76,7 +70,7 @@ it('a full resync takes 3 SQL queries and 12 AWS calls at most, and writes nothi
 
 it('a new resource id is in each policy after 2 IAM calls about it', { timeout: 300_000 }, async () => {
   const counted = await count();
-  const resourceID = recreateCluster(stage);
+  const resourceID = recreateCluster(stage.aws, stage.database);
   const namesAll = () =>
     Array.from({ length: roles }, (_, i) => scene.allowedARNs(roleOf(i)))
       .flat()

@@ -1,5 +1,6 @@
 // The database behind a name is another one than the policy names: found out by logging in, or by looking at RDS.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recreateCluster } from '../stage/cluster-in-rds.ts';
 import { accountID, region } from '../stage/account.ts';
 import { type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
@@ -103,18 +104,9 @@ describe('a server with another resource id than the policy says', () => {
 
 describe('a cluster that is restored under the same name', () => {
   it('has its new id in the policies within one resync, the old one gone, and is proven again', async () => {
-    const { gate, endpoint, readerEndpoint } = stage.database;
-    const before = gate.server.resourceId;
+    const before = stage.database.gate.server.resourceId;
     const restoredAt = Date.now();
-    stage.aws.rds.deleteCluster('orders-prod');
-    const { resourceId: after } = stage.aws.rds.createCluster({
-      identifier: 'orders-prod',
-      endpoint: endpoint.host,
-      readerEndpoint: readerEndpoint.host,
-      port: endpoint.port,
-      engineVersion: '14.5',
-    });
-    gate.setServer({ resourceId: after });
+    const after = recreateCluster(stage.aws, stage.database);
     expect(after).not.toBe(before);
 
     const expected = usernames.map((username) => arnOf(after, username)).toSorted();

@@ -85,21 +85,6 @@ export async function costsOfResync(
   return await counted();
 }
 
-/** The same cluster made anew, as a restore does it: of another resource id, which it answers. */
-export function recreateCluster({ aws, database }: Stage): string {
-  const { gate, endpoint, readerEndpoint, postgres } = database;
-  aws.rds.deleteCluster('orders-prod');
-  const { resourceId } = aws.rds.createCluster({
-    identifier: 'orders-prod',
-    endpoint: endpoint.host,
-    readerEndpoint: readerEndpoint.host,
-    port: endpoint.port,
-    engineVersion: `${postgres.major}.5`,
-  });
-  gate.setServer({ resourceId });
-  return resourceId;
-}
-
 /** For each managed policy, what was said about it before it lets in again, the write itself among them. */
 export function callsUntilWritten(calls: readonly Call[]): ReadonlyMap<string, readonly string[]> {
   const ofPolicies = calls.filter(({ parameters }) => parameters['PolicyArn'] !== undefined);

@@ -5,6 +5,7 @@ import type { Aws } from '../aws/aws.ts';
 import type { Database } from '../bed/bed.ts';
 import { createIamAdmin } from '../bed/postgres-admin.ts';
 import { createWorkloadRole, operatorID, operatorRoleARN, region } from './account.ts';
+import { createCluster } from './cluster-in-rds.ts';
 import { type Scene, sceneOf } from './scene.ts';
 import type { DatabaseManifest, Stage } from './stage.ts';
 
@@ -23,16 +24,7 @@ export interface Elsewhere {
 export async function createElsewhere(aws: Aws, database: Database): Promise<Elsewhere> {
   const account = aws.addAccount(otherAccountID);
   const { username: admin } = await createIamAdmin(database.postgres);
-  const { endpoint, readerEndpoint, postgres, gate } = database;
-  const { resourceId } = account.rds.createCluster({
-    // The same name as in the first account, which must not matter.
-    identifier: 'orders-prod',
-    endpoint: endpoint.host,
-    readerEndpoint: readerEndpoint.host,
-    port: endpoint.port,
-    engineVersion: `${postgres.major}.5`,
-  });
-  gate.setServer({ resourceId });
+  const resourceId = createCluster(account, database);
   account.createRole({
     name: 'reach',
     path: '/iamdb/',

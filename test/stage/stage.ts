@@ -25,6 +25,7 @@ import {
   operatorAccount,
   operatorNamespace,
 } from './cluster.ts';
+import { createCluster } from './cluster-in-rds.ts';
 import { createElsewhere, type Elsewhere, otherAccountID, reachARN } from './elsewhere.ts';
 import { type Moto, startMoto } from '../moto/moto.ts';
 import { type OperatorProcess, operatorProcess } from './operator-process.ts';
@@ -285,19 +286,6 @@ async function asOnAws(database: Database, moto: Moto | undefined, { trust }: Be
   ]);
   gate.setCertificate(await trust.current.issue([host, readerHost]));
   return { ...database, endpoint: { host, port }, readerEndpoint: { host: readerHost, port } };
-}
-
-/** The cluster in RDS and the server behind the gate are one thing: same endpoints, same resource id. */
-function createCluster(aws: Aws, { gate, endpoint, readerEndpoint, postgres }: Database): string {
-  const { resourceId } = aws.rds.createCluster({
-    identifier: 'orders-prod',
-    endpoint: endpoint.host,
-    readerEndpoint: readerEndpoint.host,
-    port: endpoint.port,
-    engineVersion: `${postgres.major}.5`,
-  });
-  gate.setServer({ resourceId });
-  return resourceId;
 }
 
 /** As RDS does it for --manage-master-user-password. */

@@ -50,7 +50,7 @@ export interface AccessVerdict {
   /** When to try again, where the usual interval is too long; in the time of AWS, which tests may scale. */
   readonly retryAfterMs?: number;
   /**
-   * How long a database that may sleep is not woken to hear the same again while nothing is changed. Absent where no login
+   * How long at most a database that may sleep is not woken to hear the same again while nothing is changed. Absent where no login
    * was answered, and where the answer passes soon by itself.
    */
   readonly restMs?: number;
@@ -63,7 +63,7 @@ export interface ProvenPrincipal {
 }
 
 /**
- * Mended by a person, who can ask for another look; a day later all the same, as IAM, or whoever keeps the role or the
+ * Mended by a person, who can ask for another look; within a day all the same, as IAM, or whoever keeps the role or the
  * policy, may be late.
  */
 const mendedByPeopleMs = 86_400_000;
