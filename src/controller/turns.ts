@@ -35,14 +35,8 @@ export function createTurns(options: {
 
   const serve = () => {
     while (free > 0 && line.length > 0) {
-      const ahead =
-        hurried.size === 0
-          ? 0
-          : Math.max(
-              0,
-              line.findIndex(({ key }) => hurried.has(key)),
-            );
-      const [next] = line.splice(ahead, 1);
+      const ahead = line.findIndex(({ key }) => hurried.has(key));
+      const [next] = line.splice(Math.max(0, ahead), 1);
       free -= 1;
       next?.turn.resolve(giveBack());
     }

@@ -31,19 +31,14 @@ export function tellOfAws(
       return [...(facts.quotas(identity) ?? [])].map(([quota, found]) => ({ account, quota, ...found }));
     });
     // Several roles may be assumed in one account, and each has seen some of it.
-    const quotas = [...Map.groupBy(each, ({ account, quota }) => `${account} ${quota}`).values()].flatMap(
-      (same) => {
-        const [one] = same;
-        return one === undefined
-          ? []
-          : [
-              {
-                ...one,
-                used: largest(same.map(({ used }) => used)),
-                limit: largest(same.map(({ limit }) => limit)),
-              },
-            ];
-      },
+    const quotas = [...Map.groupBy(each, ({ account, quota }) => `${account} ${quota}`).values()].map(
+      (same) =>
+        same.reduce((one, other) => ({
+          account: one.account,
+          quota: one.quota,
+          used: larger(one.used, other.used),
+          limit: larger(one.limit, other.limit),
+        })),
     );
     const regions = [...new Set(databases().map(declaredRegion))];
     const bundles = regions.map((region) => ({ region, ...facts.bundle(region) }));
@@ -71,7 +66,5 @@ export function tellOfAws(
   });
 }
 
-const largest = (values: readonly (number | undefined)[]): number | undefined => {
-  const known = values.filter((value) => value !== undefined);
-  return known.length === 0 ? undefined : Math.max(...known);
-};
+const larger = (one: number | undefined, other: number | undefined) =>
+  one === undefined || (other !== undefined && other > one) ? other : one;
