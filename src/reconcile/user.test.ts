@@ -294,6 +294,19 @@ describe('after a start, before its database was looked at', () => {
     expect(world.policies.allowed(roleARN)).toEqual([dbARN('payments_checkout')]);
   });
 
+  it('one that came before its database hears why nothing can be told of that', async () => {
+    const world = applied();
+    const database = world.storedDatabase();
+    world.remove(database);
+    await pass(world);
+    expect(condition(world.stored(), 'Ready')).toBe('False DatabaseNotFound');
+    world.put(database);
+    const refused = new Failure('denied', 'AssumeRoleRefused', 'No.');
+    world.known.set('orders', { target: refused, admin: down, server: undefined });
+    await pass(world);
+    expect(condition(world.stored(), 'Ready')).toBe('False AssumeRoleRefused');
+  });
+
   it('one that was edited meanwhile hears of a look without an answer', async () => {
     const world = await settled();
     world.restart();

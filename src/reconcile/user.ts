@@ -156,14 +156,16 @@ async function stop(
 
 /**
  * After a start nothing is said of a user before its database was looked at once, which wakes it. A look to which AWS gave
- * no answer is none: what was said of this generation stands.
+ * no answer is none: what was said of this generation stands, if the database was seen then.
  */
 function isTooEarly({ spec, metadata, status }: IamDatabaseUser, world: World): boolean {
   if (world.database(spec.databaseRef.name) === undefined) return false;
   const state = world.stateOf(spec.databaseRef.name);
   if (state === undefined) return true;
   const isLeaving = metadata.deletionTimestamp !== undefined;
-  return !isLeaving && isLossOfSight(state.target) && status?.observedGeneration === metadata.generation;
+  const was = status?.conditions?.find(({ type }) => type === 'DatabaseResolved');
+  const wasSeen = was?.status === 'True' && was.observedGeneration === metadata.generation;
+  return !isLeaving && isLossOfSight(state.target) && wasSeen;
 }
 
 /** One after the other: nobody may be let in as a role before it is known to be ours, and a proof needs both. */
