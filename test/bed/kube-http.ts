@@ -1,5 +1,5 @@
 /** Requests to the bed's API server, for setting up and looking at; the operator has its own client. */
-import { Agent, request } from 'undici';
+import { Agent, interceptors, request } from 'undici';
 
 export interface KubeRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -27,7 +27,10 @@ export interface KubeHttp {
 
 /** The body is parsed where it is JSON, else it is the text. */
 export function createKubeHttp(url: string, caPem: string, adminToken: string): KubeHttp {
-  const dispatcher = new Agent({ connect: { ca: caPem }, keepAliveTimeout: 10_000 });
+  const agent = new Agent({ connect: { ca: caPem }, keepAliveTimeout: 10_000 });
+  // A server that has just started answers the first list of a custom resource 429 until its cache is filled.
+  const asked = { methods: ['GET' as const], statusCodes: [429], errorCodes: [], throwOnError: false };
+  const dispatcher = agent.compose(interceptors.retry(asked));
 
   async function send<T>(options: KubeRequest): Promise<KubeAnswer<T>> {
     const method = options.method ?? 'GET';
@@ -49,7 +52,7 @@ export function createKubeHttp(url: string, caPem: string, adminToken: string): 
     return { status: answer.statusCode, body: parse(text) as T };
   }
 
-  return Object.assign(send, { close: () => dispatcher.destroy() });
+  return Object.assign(send, { close: () => agent.destroy() });
 }
 
 function parse(text: string): unknown {

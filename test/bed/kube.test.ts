@@ -95,6 +95,27 @@ describe('the API server of the bed', () => {
     await expect.poll(async () => JSON.stringify(await kube.request({ path: watch }))).toContain('410');
   }, 60_000);
 
+  it('waits as a client does while a server that has just started fills its cache of a custom resource', async () => {
+    const widgets = '/apis/bed.iamdb.dev/v1/widgets';
+    const names = { plural: 'widgets', singular: 'widget', kind: 'Widget' };
+    const schema = { openAPIV3Schema: { type: 'object' } };
+    await create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'widgets.bed.iamdb.dev' },
+      spec: {
+        group: 'bed.iamdb.dev',
+        names,
+        scope: 'Cluster',
+        versions: [{ name: 'v1', served: true, storage: true, schema }],
+      },
+    });
+    const status = async () => (await kube.request({ path: widgets })).status;
+    await expect.poll(status, { timeout: 30_000 }).toBe(200);
+    await kube.restart();
+    expect(await status()).toBe(200);
+  }, 60_000);
+
   it('keeps objects over a restart', async () => {
     await create('/api/v1/namespaces/default/configmaps', object('ConfigMap', 'kept'));
     await kube.restart();
