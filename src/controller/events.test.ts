@@ -15,6 +15,8 @@ let created: EventToSend[];
 let series: SeriesToSend[];
 let incidents: Incident[];
 let trouble: (() => Error | undefined) | undefined;
+/** So many creations are not answered. */
+let unanswered: number;
 
 beforeEach(() => {
   clock = createFakeClock();
@@ -22,12 +24,18 @@ beforeEach(() => {
   series = [];
   incidents = [];
   trouble = undefined;
+  unanswered = 0;
 });
 
 function recorder(bufferSize = 100): EventRecorder {
   return createEventRecorder({
     sink: {
-      create: async (event) => {
+      create: async (event, signal) => {
+        if (unanswered-- > 0) {
+          await new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => reject(new Error('no answer')));
+          });
+        }
         const error = trouble?.();
         if (error !== undefined) throw error;
         created.push(event);
@@ -129,6 +137,13 @@ test('what fails for now is tried again, what is refused is dropped, and the cal
   events.record(occurrence({ reason: 'Other' }));
   await clock.settle();
   expect(created).toHaveLength(2);
+});
+
+test('what was not answered in time is sent again, as the answer alone may have been late', async () => {
+  unanswered = 1;
+  recorder().record(occurrence());
+  await clock.advance(5_000 + 1_000);
+  expect([created.length, incidents.length]).toEqual([1, 0]);
 });
 
 test('a server that is down costs a bounded amount of memory, and the newest events survive', async () => {

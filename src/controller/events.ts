@@ -110,7 +110,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         else await sink.updateSeries(parcel.series, deadline.signal);
         return;
       } catch (error) {
-        if (stopping.signal.aborted || attempts === MAX_ATTEMPTS || !sink.isPassing(error)) {
+        // What came too late for us may have arrived: sending it once more does no harm.
+        const maySucceed = deadline.signal.aborted || sink.isPassing(error);
+        if (stopping.signal.aborted || attempts === MAX_ATTEMPTS || !maySucceed) {
           giveUp(parcel, error);
           return;
         }

@@ -1,4 +1,5 @@
 // Every wait of the controller core in milliseconds, in one value, so that a test run can scale them together.
+import { scaledLimit } from '../kernel/limit.ts';
 import type { Backoff } from './backoff.ts';
 
 export interface ReflectorTiming {
@@ -54,7 +55,7 @@ export const defaultTiming: Timing = {
   events: { windowMs: 600_000, attemptMs: 10_000, backoff: { baseMs: 1_000, maxMs: 10_000 } },
 };
 
-/** The same timing with every wait multiplied by `factor`. */
+/** The same timing with every wait multiplied by `factor`; limits as `scaledLimit` says. */
 export function scaleTiming(timing: Timing, factor: number): Timing {
   const backoff = ({ baseMs, maxMs }: Backoff): Backoff => ({
     baseMs: baseMs * factor,
@@ -69,7 +70,7 @@ export function scaleTiming(timing: Timing, factor: number): Timing {
       backoff: backoff(reflector.backoff),
     },
     queue: { backoff: backoff(queue.backoff) },
-    pass: { deadlineMs: pass.deadlineMs * factor, overrunMs: pass.overrunMs * factor },
+    pass: { deadlineMs: scaledLimit(pass.deadlineMs, factor), overrunMs: pass.overrunMs * factor },
     lease: {
       durationMs: lease.durationMs * factor,
       renewDeadlineMs: lease.renewDeadlineMs * factor,
@@ -77,7 +78,7 @@ export function scaleTiming(timing: Timing, factor: number): Timing {
     },
     events: {
       windowMs: events.windowMs * factor,
-      attemptMs: events.attemptMs * factor,
+      attemptMs: scaledLimit(events.attemptMs, factor),
       backoff: backoff(events.backoff),
     },
   };

@@ -1,4 +1,5 @@
 // When a login has to be proven anew, and the proof as a link of the chain.
+import { scaledLimit } from '../kernel/limit.ts';
 import { annotations } from '../api/names.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import { Failure, asFailure } from '../kernel/failure.ts';
@@ -141,7 +142,7 @@ async function verify(
         changedAt,
         now: world.now(),
         propagationMs: propagationMs * world.settings.timeScale,
-        loginTimeoutMs: loginTimeoutMs * world.settings.timeScale,
+        loginTimeoutMs: scaledLimit(loginTimeoutMs, world.settings.timeScale),
       },
       database,
       signal,

@@ -3,6 +3,7 @@ import { DatabaseError, type Client } from 'pg';
 import { Failure } from '../../kernel/failure.ts';
 import type { Secret } from '../../kernel/secret.ts';
 import type { Answer, RoleServer, Row, Session } from '../../resources/role/server.ts';
+import { scaledLimit } from '../../kernel/limit.ts';
 import { lockMs } from '../../resources/role/sql.ts';
 import { adminLogin } from './admin-login.ts';
 import { connect, destroy, type MayDial, untilAborted } from './connection.ts';
@@ -24,7 +25,7 @@ export interface ServerOptions {
   readonly ca: () => Promise<string>;
   readonly poolSize: number;
   readonly mayDial?: MayDial;
-  /** Factor on every wait. Default 1. */
+  /** Factor on every wait; on limits as `scaledLimit` says. Default 1. */
   readonly timeScale?: number;
   /** Called right before each transaction that writes; throws to keep it back. */
   readonly beforeWrite?: () => void;
@@ -94,14 +95,15 @@ export function openServer(options: ServerOptions): PostgresServer {
       ...(dial === undefined ? {} : { dial }),
       ...(mayDial === undefined ? {} : { mayDial }),
     };
-    const timeoutMs = waits.connectMs * timeScale;
+    const timeoutMs = scaledLimit(waits.connectMs, timeScale);
     const client = await logIn(
       async (password) => await connect({ ...to, database: into, username, password, ca, timeoutMs }, signal),
     );
     options.onConnection?.(1);
     client.connection.stream.once('close', () => options.onConnection?.(-1));
     try {
-      const limits = { statementMs: waits.statementMs * timeScale, lockMs: waits.lockMs * timeScale };
+      const statementMs = scaledLimit(waits.statementMs, timeScale);
+      const limits = { statementMs, lockMs: waits.lockMs * timeScale };
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       const connected = {
         client,
@@ -213,7 +215,7 @@ export function openServer(options: ServerOptions): PostgresServer {
           if ('refused' in answer) throw answer.refused.failure;
           return answer.rows;
         },
-        AbortSignal.timeout(waits.askMs * timeScale),
+        AbortSignal.timeout(scaledLimit(waits.askMs, timeScale)),
         // Many wait for its answer.
         'first',
       ),
