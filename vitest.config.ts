@@ -1,7 +1,13 @@
 // Test projects: what needs no server runs at full speed, what starts servers runs with patience.
 import { defineConfig } from 'vitest/config';
 
-const patient = { testTimeout: 60_000, hookTimeout: 600_000, teardownTimeout: 60_000 };
+const expectations = { poll: { timeout: 20_000 } };
+const patient = {
+  testTimeout: 60_000,
+  hookTimeout: 600_000,
+  teardownTimeout: 60_000,
+  expect: expectations,
+};
 
 export default defineConfig({
   test: {
@@ -9,7 +15,14 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { test: { name: 'architecture', include: ['test/architecture/**/*.test.ts'] } },
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'tools/**/*.test.ts'],
+          testTimeout: 30_000,
+          expect: expectations,
+        },
+      },
       { test: { name: 'bed', include: ['test/bed/**/*.test.ts', 'test/aws/**/*.test.ts'], ...patient } },
       { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...patient } },
       // Needs moto, which only npm run test:moto installs.

@@ -10,6 +10,7 @@ export interface ChildOptions extends SpawnOptions {
 
 export interface Child {
   readonly pid: number;
+  /** Until it has ended and all that it said is in the file. */
   running(): boolean;
   /** Undefined while it runs, and where a signal ended it. */
   exitCode(): number | undefined;
@@ -52,11 +53,13 @@ async function startChild(guard: Guard, { logFile, ...options }: ChildOptions): 
   started.stderr.pipe(log, { end: false });
 
   let running = true;
-  started.once('exit', () => {
-    running = false;
-  });
   const ended = new Promise<void>((resolve) => {
-    started.once('close', () => log.end(() => resolve()));
+    started.once('close', () =>
+      log.end(() => {
+        running = false;
+        resolve();
+      }),
+    );
   });
 
   return {

@@ -9,12 +9,9 @@ import type { PostgresMajor } from './postgres-program.ts';
 describe.each<PostgresMajor>([14, 16, 17, 18])('PostgreSQL %i of the bed', (major) => {
   const children = createChildren();
   let postgres: Postgres;
-  let startedMs = 0;
 
   beforeAll(async () => {
-    const before = Date.now();
     postgres = await startPostgres({ major, children });
-    startedMs = Date.now() - before;
   }, 60_000);
   afterAll(() => children.stop());
 
@@ -31,12 +28,11 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('PostgreSQL %i of the bed', (majo
     }
   };
 
-  it('is that major, quickly', async () => {
+  it('is that major', async () => {
     const [row] = await postgres.sql<{ version: string }>(
       "SELECT current_setting('server_version') AS version",
     );
     expect(row?.version).toMatch(new RegExp(`^${major}\\.`));
-    expect(startedMs).toBeLessThan(10_000);
   });
 
   it('lets members of rds_iam in by TCP, for the gate to judge, and others by password', async () => {

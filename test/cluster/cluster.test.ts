@@ -124,8 +124,7 @@ describe('an application', () => {
   it('logs in by its ServiceAccount over verify-full, with the connection and the CA that it is given', async () => {
     expect(await loginOnce(workload('checkout', 'checkout'))).toEqual({ user: 'payments_checkout' });
     const { logins } = await databaseReport();
-    expect(logins.at(-1)).toMatchObject({
-      user: 'payments_checkout',
+    expect(logins.findLast(({ user: name }) => name === 'payments_checkout')).toMatchObject({
       by: 'token',
       outcome: 'accepted',
       principal: expect.stringContaining(`arn:aws:sts::${accountID}:assumed-role/payments-checkout/`),
@@ -149,12 +148,12 @@ describe('an application', () => {
 describe('two replicas', () => {
   it('lose nothing when the pod that leads is killed in the middle of its work', async () => {
     const killed = await untilLeader();
-    await apply(...batch.map(user));
     const ready = async () =>
       (await list<Parameters<typeof holds>[0] & {}>('iamdatabaseusers', '-n', teamNamespace)).filter((one) =>
         holds(one, 'Ready'),
       ).length;
     const before = await ready();
+    await apply(...batch.map(user));
     await until('the first of them', async () => (await ready()) > before, { withinMs: 60_000, everyMs: 50 });
     await kubectl(['delete', 'pod', killed, '-n', operatorNamespace, '--force', '--grace-period=0']);
     const left = batch.length + 1 - (await ready());

@@ -46,6 +46,8 @@ function valuesFor(image: string) {
     serviceAccount: { annotations: { 'eks.amazonaws.com/role-arn': roleARN('iamdb-operator') } },
     trustStore: { url: `http://${serviceHost('trust-store')}:${trustStorePort}` },
     proveWithServiceAccountsIn: teamNamespace,
+    // So slow that a leader can be killed in the middle of its work.
+    aws: { iamWritesPerSecond: 2 },
     extraEnv: env,
     extraVolumes: volumes,
     extraVolumeMounts: volumeMounts,

@@ -1,6 +1,7 @@
 // The operator's admin is changed: to another name, and from a password to a token, without a user noticing.
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountID, operatorRoleARN, region } from '../stage/account.ts';
@@ -34,13 +35,11 @@ afterAll(async () => {
   await stage.stop();
 });
 
-function adminSQL(...args: readonly string[]): string {
+/** Beside this process, in which gate and AWS are: nobody is to wait for them meanwhile. */
+async function adminSQL(...args: readonly string[]): Promise<string> {
   const main = resolve(import.meta.dirname, '../../src/cli/main.ts');
-  const done = spawnSync(process.execPath, [main, 'admin-sql', '--postgres=14', ...args], {
-    encoding: 'utf8',
-  });
-  if (done.status !== 0) throw new Error(done.stderr);
-  return done.stdout;
+  const wanted = [main, 'admin-sql', '--postgres=14', ...args];
+  return (await promisify(execFile)(process.execPath, wanted)).stdout;
 }
 
 it('takes the new name only where the one of before is named, and goes on with all roles of before', async () => {
@@ -55,7 +54,7 @@ it('takes the new name only where the one of before is named, and goes on with a
   const history = await readyHistory(stage.bed.kube);
   await scene.patch(database(), { spec: { suspend: true } });
   await scene.untilCondition(database(), 'Ready', 'True', 'Suspended');
-  await master.query(adminSQL('--username', to, '--rotate-from', from));
+  await master.query(await adminSQL('--username', to, '--rotate-from', from));
   stage.aws.putInlinePolicy(operatorRoleARN, 'new-admin', {
     Version: '2012-10-17',
     Statement: [

@@ -1,6 +1,7 @@
 // A role that logs in by password today, taken over: reviewed, adopted, and from then on entered by token only.
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { userManifest } from '../stage/scene.ts';
+import { until } from '../stage/wait.ts';
 import { type Refusals, rule, startRefusals } from './refusals.ts';
 
 let t: Refusals;
@@ -23,6 +24,10 @@ it('is refused until its name is in adopt, told for review, and taken over with 
   expect(message).toContain('"batch"');
   expect(await t.scene.loginByPassword('batch', 'old')).toBe('batch');
 
+  await until('our own session to have ended', async () => {
+    const sessions = await t.sql(`SELECT FROM pg_stat_activity WHERE usename = 'batch'`);
+    return sessions.length === 0;
+  });
   await t.scene.patch(user, { spec: { mode: 'Plan' } });
   await t.scene.patch(t.second([]), { spec: { allow: [rule({ adopt: ['batch'] })] } });
   await t.scene.untilCondition(user, 'RoleReady', 'Unknown', 'Planned');

@@ -91,13 +91,18 @@ describe('what an operator of one namespace may do', () => {
     // The same of a user twice is one event, counted, and of a database, which is in no namespace, as well.
     const connection = configMap('checkout-connection');
     for (const PGHOST of ['one.example.com', 'two.example.com']) {
+      // Only of one that was Ready a repair is told.
+      await scene.lookAgain(user);
+      await scene.untilReady(user);
       await scene.patch(connection, { data: { PGHOST } });
       await until('it to be mended', async () => {
         const { data } = (await scene.configMap('payments', 'checkout-connection')) ?? { data: {} };
         return data['PGHOST'] === stage.database.endpoint.host;
       });
+      await scene.untilEvent(user, 'DriftRepaired', /ConnectionReady/);
       await scene.apply(orders(true));
       await scene.untilCondition(orders(), 'Ready', 'True', 'Suspended');
+      await scene.untilCondition(user, 'Ready', 'True', 'Suspended');
       await scene.apply(orders());
       await scene.untilReady(orders());
     }

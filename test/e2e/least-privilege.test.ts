@@ -170,11 +170,15 @@ describe('what the operator may do', () => {
 
     // The same drift twice is one event, counted.
     for (const PGHOST of ['one.example.com', 'two.example.com']) {
+      // Only of one that was Ready a repair is told.
+      await scene.lookAgain(user);
+      await scene.untilReady(user);
       await scene.patch(connection, { data: { PGHOST } });
       await until('it to be mended', async () => {
         const { data } = (await scene.configMap('payments', 'checkout-connection')) ?? { data: {} };
         return data['PGHOST'] === stage.database.endpoint.host;
       });
+      await scene.untilEvent(user, 'DriftRepaired', /ConnectionReady/);
     }
 
     // Inline instead, and all of it ended.

@@ -108,7 +108,7 @@ describe('the mark of a role', () => {
   });
 });
 
-it('without --operator-id an operator signs with the uid of kube-system', async () => {
+it('without --operator-id an operator signs with the uid of kube-system', { timeout: 180_000 }, async () => {
   const other = await startStage({ usualPostgres: 18, settings: { ...quickSettings, 'operator-id': '' } });
   try {
     const there = sceneOf(other);

@@ -37,6 +37,7 @@ beforeAll(async () => {
   await scene.apply(user);
   await scene.apply(stranger);
   await scene.apply(roleless);
+  await scene.untilCondition(user, 'AccessVerified', 'True', 'Verified');
   await scene.untilReady(user);
   await scene.untilCondition(stranger, 'Allowed', 'False', 'GroupNotAllowed');
   await scene.untilCondition(roleless, 'PolicyReady', 'False', 'RoleNotFound');

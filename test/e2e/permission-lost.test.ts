@@ -13,7 +13,7 @@ afterEach(() => t.expectBystander());
 
 const ofSecond = (name: string) => userManifest(name, { databaseRef: { name: 'second' } });
 const second = () => t.second([]);
-/** Of the stage's time-scale: 60 s are 3. */
+/** Of the stage's time-scale: 60 s are 3, and an hour is three minutes. */
 const change = async (allow: readonly object[], graceSeconds: number) =>
   await t.scene.patch(second(), { spec: { allow, onPermissionLost: { graceSeconds } } });
 const refused = async (username: string) =>
@@ -28,7 +28,7 @@ describe('a user whose rule is taken back', () => {
     await t.scene.apply(t.second([rule()]));
     await t.scene.apply(user);
     await t.expectServed(user);
-    await change([], 60);
+    await change([], 3_600);
     const { message } = await t.scene.untilCondition(user, 'Ready', 'False', 'PermissionLost');
     expect(message).toMatch(/Its access ends at \d{4}-/);
     expect((await t.scene.condition(user, 'Stalled'))?.reason).toBe('PermissionLost');
@@ -36,6 +36,7 @@ describe('a user whose rule is taken back', () => {
     expect(await t.scene.login('payments_unloved')).toBe('payments_unloved');
     expect(t.arnsOf('payments_unloved')).toHaveLength(1);
 
+    await change([], 60);
     await until('the access to end', async () => await refused('payments_unloved'));
     await t.scene.untilEvent(user, 'AccessEnded', /payments_unloved/);
     await until('the ARN to go', () => t.arnsOf('payments_unloved').length === 0);

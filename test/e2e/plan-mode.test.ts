@@ -4,6 +4,7 @@ import { picture } from '../stage/picture.ts';
 import { quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Stage, startStage } from '../stage/stage.ts';
 import { startStatementLog, type StatementLog } from '../stage/statements.ts';
+import { until } from '../stage/wait.ts';
 import { iamWrites, kubeWrites } from '../stage/writes.ts';
 import { type Refusals, startRefusals } from './refusals.ts';
 
@@ -48,8 +49,8 @@ describe('an operator in plan mode', () => {
     await scene.apply(stage.iamDatabase());
     await scene.apply(user);
     await scene.untilReady(stage.iamDatabase());
-    await scene.untilCondition(user, 'Ready', 'False', 'Planned');
     await scene.lookAgain(user);
+    await scene.untilCondition(user, 'Ready', 'False', 'Planned');
     const { status, metadata } = (await scene.read(user)) ?? {};
     expect(status?.plan).toEqual(
       expect.arrayContaining([
@@ -67,7 +68,7 @@ describe('an operator in plan mode', () => {
     expect(metadata?.finalizers).toBeUndefined();
     expect(await record.written()).toEqual(nothing);
     // The recorders work: there were looks, a rehearsal that was rolled back, and writes of status.
-    expect(log.said().some(({ sql }) => /^CREATE ROLE/m.test(sql))).toBe(true);
+    await until('the rehearsal in the log', () => log.said().some(({ sql }) => /^CREATE ROLE/m.test(sql)));
     expect(await record.statusWrites()).toBeGreaterThan(0);
   });
 
@@ -100,10 +101,13 @@ describe('a user in plan mode', () => {
     await t.scene.apply({ ...user, spec: { ...user.spec, mode: 'Enforce' } });
     await t.expectServed(user);
     // What was told is what was sent.
-    const sent = log.writes().join('\n');
     const told = planned.filter((line) => line.startsWith('SQL: ')).map((line) => line.slice(5, -1));
     expect(told.length).toBeGreaterThan(2);
-    for (const sql of told) expect(sent).toContain(sql);
+    const unsent = () => {
+      const sent = log.writes().join('\n');
+      return told.filter((sql) => !sent.includes(sql));
+    };
+    await until('what was told to be in the log', () => unsent().length === 0, { seen: unsent });
     expect((await t.scene.read(user))?.status?.plan).toBeUndefined();
   });
 
@@ -113,6 +117,7 @@ describe('a user in plan mode', () => {
     await t.sql('ALTER ROLE payments_reviewed CONNECTION LIMIT 3');
     const record = await recorded(t.stage, log);
     await t.scene.lookAgain(user);
+    await t.scene.untilCondition(user, 'Ready', 'False', 'Planned');
     expect((await t.scene.read(user))?.status?.plan).toEqual([
       'SQL: ALTER ROLE "payments_reviewed" CONNECTION LIMIT -1;',
     ]);

@@ -147,7 +147,10 @@ describe('a user by ServiceAccount with an association', () => {
       });
       await until(
         `the role ${name} to be tried`,
-        async () => (await scene.condition(user, 'AccessVerified'))?.message.includes(name),
+        async () => {
+          await scene.lookAgain(user);
+          return (await scene.condition(user, 'AccessVerified'))?.message.includes(name);
+        },
         { seen: async () => (await scene.read(user))?.status },
       );
       const { message } = await scene.untilCondition(user, 'AccessVerified', 'False', 'NotTrusted');

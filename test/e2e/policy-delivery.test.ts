@@ -127,8 +127,12 @@ describe('policies that somebody else attaches', () => {
     });
     const logins = await withoutRefusal(async () => {
       await scene.apply(orders({ delivery: 'Document' }));
-      const { message } = await scene.untilCondition(user, 'PolicyReady', 'Unknown', 'NotManaged');
-      expect(message).toContain('kubectl annotate iamdatabase orders iamdb.dev/policies-handed-over=');
+      const message = await scene.untilTold(
+        user,
+        'PolicyReady',
+        /kubectl annotate iamdatabase orders iamdb\.dev\/policies-handed-over=/,
+      );
+      await scene.untilCondition(user, 'PolicyReady', 'Unknown', 'NotManaged');
       await scene.lookAgain(user);
       expect(attached()).toHaveLength(1);
       stage.aws.putInlinePolicy(

@@ -88,6 +88,6 @@ export const reasonsShownIn = {
   Unreachable: 'refusals-server',
   WrongIdentity: 'refusals-server',
   LoginForbidden: 'refusals-server',
-  KubernetesUnavailable: 'refusals-rest',
+  KubernetesUnavailable: 'missing-rights',
   InternalError: 'refusals-iam',
 } as const satisfies Record<Reason, string>;

@@ -321,7 +321,8 @@ describe('the database server', () => {
         ],
       });
     effect('Deny');
-    const { message } = await t.scene.untilCondition(user, 'AccessVerified', 'False', 'TokenRefused');
+    // A policy that was just mended may still be spreading.
+    const { message } = await t.scene.untilCondition(user, 'AccessVerified', 'False', 'TokenRefused', 40_000);
     expect(message).toContain(`refused the token of ${principal}`);
     expect(message).toContain('explicit denies');
     await t.scene.untilCondition(user, 'Ready', 'False', 'TokenRefused');

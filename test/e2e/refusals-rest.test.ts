@@ -1,6 +1,5 @@
-// The API server refusing a right, a rule that is full, and what waits for something else: told, and served once that is over.
+// A rule that is full, and what waits for something else: told, and served once that is over.
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { installOperatorAccount, operatorAccount } from '../stage/cluster.ts';
 import { userManifest } from '../stage/scene.ts';
 import { type Refusals, rule, startRefusals } from './refusals.ts';
 
@@ -10,28 +9,6 @@ beforeAll(async () => {
 });
 afterAll(() => t.stage.stop());
 afterEach(() => t.expectBystander());
-
-it('an API server that refuses the operator ConfigMaps gets KubernetesUnavailable with the right that is missing; the user is served once it is given', async () => {
-  const user = userManifest('rightless');
-  const { kube } = t.stage.bed;
-  const path = `/apis/rbac.authorization.k8s.io/v1/clusterroles/${operatorAccount}`;
-  const { body } = await kube.request<{
-    readonly rules: readonly { readonly resources: readonly string[] }[];
-  }>({
-    path,
-    expect: 200,
-  });
-  const rules = body.rules.filter(({ resources }) => !resources.includes('configmaps'));
-  expect(rules.length).toBeLessThan(body.rules.length);
-  await kube.request({ method: 'PATCH', path, body: { rules }, expect: 200 });
-  await t.scene.apply(user);
-  const { message } = await t.scene.untilCondition(user, 'ConnectionReady', 'False', 'KubernetesUnavailable');
-  expect(message).toContain('cannot create resource "configmaps"');
-  await t.scene.untilCondition(user, 'Ready', 'False', 'KubernetesUnavailable');
-  await installOperatorAccount(kube);
-  await t.expectServed(user);
-  await t.remove(user);
-});
 
 it('a rule with as many users as it may have gets TooManyUsers for one more, which nothing is begun for; it is served once another goes', async () => {
   const second = t.second([rule({ maxUsers: 1 })]);

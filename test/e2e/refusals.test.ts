@@ -181,6 +181,8 @@ describe('what the database does not allow', () => {
     async (_, name, spec, before, reason, says, after) => {
       const user = userOfSecond(`allow-${name}`, spec);
       await t.scene.apply(t.second(before));
+      // The rules of the case before are still there until these were seen.
+      await t.scene.untilReady(t.second(before));
       await t.scene.apply(user);
       const { message } = await t.scene.untilCondition(user, 'Allowed', 'False', reason);
       expect(message).toContain(says);

@@ -89,9 +89,12 @@ describe('an operator that is started while AWS asks to slow down', () => {
     await until(
       'several looks at the database',
       () => (passesSince(line).get('iamdatabase orders') ?? 0) >= 3,
+      { withinMs: 60_000 },
     );
-    await until('a pass over each', () =>
-      all.every(({ metadata }) => passesSince(line).has(`iamdatabaseuser payments/${metadata.name}`)),
+    await until(
+      'a pass over each',
+      () => all.every(({ metadata }) => passesSince(line).has(`iamdatabaseuser payments/${metadata.name}`)),
+      { withinMs: 60_000 },
     );
     await until('the sweep', () => passesSince(line).has('sweep all'));
   });
@@ -124,8 +127,11 @@ describe('an operator that is started while AWS asks to slow down', () => {
     const line = stage.operator.log().length;
     stopThrottling();
     await scene.untilCondition(database(), 'TargetResolved', 'True');
-    await until('a pass over each', () =>
-      converged.every(({ metadata }) => passesSince(line).has(`iamdatabaseuser payments/${metadata.name}`)),
+    await until(
+      'a pass over each',
+      () =>
+        converged.every(({ metadata }) => passesSince(line).has(`iamdatabaseuser payments/${metadata.name}`)),
+      { withinMs: 60_000 },
     );
     for (const user of converged) await scene.untilCondition(user, 'AccessVerified', 'True');
     for (const user of converged) await scene.untilReady(user);
@@ -158,12 +164,16 @@ describe('a converged operator that is started anew', () => {
     const line = stage.operator.log().length;
     await stage.operator.start();
     // The last one is a resync, after all that a start does at once.
-    await until('three passes over each user', () => {
-      const passes = passesSince(line);
-      return users.every(
-        ({ manifest }) => (passes.get(`iamdatabaseuser payments/${manifest.metadata.name}`) ?? 0) >= 3,
-      );
-    });
+    await until(
+      'three passes over each user',
+      () => {
+        const passes = passesSince(line);
+        return users.every(
+          ({ manifest }) => (passes.get(`iamdatabaseuser payments/${manifest.metadata.name}`) ?? 0) >= 3,
+        );
+      },
+      { withinMs: 50_000 },
+    );
     await until('the sweep', () => passesSince(line).has('sweep all'));
     expect(iamWrites(stage, calls)).toEqual([]);
     expect(

@@ -179,10 +179,10 @@ describe('the delivery of roles', () => {
     await scene.apply(orders('SQL'));
     await until('the script', async () => (await map()) !== undefined);
     await scene.patch(user, { spec: { expirationTime: '2020-01-01T00:00:00Z' } });
-    const { message } = await scene.untilCondition(user, 'Ready', 'False', 'Expired');
-    expect(message).toContain('kubectl get configmap -n payments shop-sql');
-    expect((await map())?.data['role.sql']).toContain('NOLOGIN');
-    expect(scene.allowedARNs('payments-checkout')).toEqual([]);
+    await scene.untilTold(user, 'Ready', /kubectl get configmap -n payments shop-sql/);
+    await scene.untilCondition(user, 'Ready', 'False', 'Expired');
+    await until('the script that ends it', async () => (await map())?.data['role.sql']?.includes('NOLOGIN'));
+    await until('its ARN to go', () => scene.allowedARNs('payments-checkout').length === 0);
     await scene.patch(user, { spec: { expirationTime: null } });
     await until('the script that gives it', async () =>
       (await map())?.data['role.sql']?.includes('CREATE ROLE'),

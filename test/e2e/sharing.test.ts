@@ -270,6 +270,7 @@ describe('an object that is created again with the same namespace and name', () 
     await scene.untilGone(user);
     expect(await theRole()).toMatchObject({ oid, login: false });
     await expect(scene.login('payments_returning')).rejects.toThrow(/authentication failed|not permitted/);
+    await scene.untilEvent(user, 'RoleKept', /./);
     const told = await scene.events('RoleKept');
     expect(told.map(({ about }) => about)).toEqual(['returning']);
 

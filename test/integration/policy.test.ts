@@ -643,7 +643,7 @@ describe('AWS in a bad mood', () => {
 
 describe('IAM that shows changes late', () => {
   test('is waited for: each change is made once, and Ready is not told before it shows', async () => {
-    aws.propagationDelayMs = 300;
+    aws.propagationDelayMs = 1_000;
     const system = start();
     expect(await reason(pass(system, wish(['a'])))).toBe('NotVisibleYet');
     await settle(system, wish(['a']));

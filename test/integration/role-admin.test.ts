@@ -83,8 +83,10 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('an admin on PostgreSQL %i', (maj
     expect(reason(await bring(server, wish('later')))).toBe('changed');
     await sql('ALTER SYSTEM SET default_transaction_read_only = on');
     await sql('SELECT pg_reload_conf()');
+    // Each try has something to write, as only a write finds out.
+    let connectionLimit = 4;
     await expect
-      .poll(async () => reason(await bring(server, wish('later', { connectionLimit: 4 }))))
+      .poll(async () => reason(await bring(server, wish('later', { connectionLimit: connectionLimit++ }))))
       .toBe('ReadOnlyServer');
     const logins = bed.gate.logins.length;
     await bring(server, wish('later'));

@@ -25,7 +25,7 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('on PostgreSQL %i', (major) => {
 
   beforeAll(async () => {
     bed = await startRoleBed(major);
-    admin = bed.open(await createIamAdmin(bed.postgres), { timeScale: 0.2 });
+    admin = bed.open(await createIamAdmin(bed.postgres), { timeScale: 0.4 });
     await bed.postgres.sql('CREATE ROLE stranger LOGIN; GRANT rds_iam TO stranger');
   });
   afterAll(async () => await bed.stop());

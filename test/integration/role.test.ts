@@ -428,7 +428,6 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
     await bring(admin, wish('blocked'));
     const person = await bed.person();
     await person.query('BEGIN; ALTER ROLE blocked CONNECTION LIMIT 77');
-    const began = performance.now();
     const outcome = await converge(
       roleResource(admin),
       wish('blocked', { connectionLimit: 3 }),
@@ -436,7 +435,6 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
       AbortSignal.timeout(500),
     );
     expect(reason(outcome)).toBe('DatabaseUnavailable');
-    expect(performance.now() - began).toBeLessThan(3_000);
     await person.query('ROLLBACK');
     expect(reason(await bring(admin, wish('blocked', { connectionLimit: 3 })))).toMatch(/changed|converged/);
     expect(await bed.look('blocked')).toMatchObject({ limit: 3 });

@@ -87,7 +87,10 @@ export async function costsOfResync(
 
 /** For each managed policy, what was said about it before it lets in again, the write itself among them. */
 export function callsUntilWritten(calls: readonly Call[]): ReadonlyMap<string, readonly string[]> {
-  const ofPolicies = calls.filter(({ parameters }) => parameters['PolicyArn'] !== undefined);
+  // The look at everything reads attachments once more, at a time of its own.
+  const ofPolicies = calls.filter(
+    ({ action, parameters }) => parameters['PolicyArn'] !== undefined && action !== 'ListEntitiesForPolicy',
+  );
   return new Map(
     [...Map.groupBy(ofPolicies, ({ parameters }) => String(parameters['PolicyArn']))].flatMap(
       ([arn, some]) => {

@@ -82,6 +82,8 @@ export interface Scene {
     reason?: string,
     withinMs?: number,
   ): Promise<Condition>;
+  /** Waits until the message of the condition matches, for the present generation; answers with it. */
+  untilTold(manifest: Named, type: ConditionType, message: RegExp): Promise<string>;
   untilReady(manifest: Named, withinMs?: number): Promise<void>;
   untilGone(manifest: Named, withinMs?: number): Promise<void>;
   events(reason: string): Promise<readonly { readonly note: string; readonly about: string }[]>;
@@ -154,6 +156,18 @@ export function sceneOf(stage: Stage): Scene {
     read,
     condition: async (manifest, type) => (await conditionOf(manifest, type))?.condition,
     untilCondition,
+    untilTold: async (manifest, type, message) => {
+      const found = await until(
+        `${type} of ${manifest.metadata.name} to tell ${message}`,
+        async () => {
+          const one = await conditionOf(manifest, type);
+          return one !== undefined && message.test(one.condition.message) ? one : undefined;
+        },
+        { seen: async () => (await read(manifest))?.status },
+      );
+      noteCondition(keyOf(manifest), found.condition, found.isDeleted);
+      return found.condition.message;
+    },
     untilReady: async (manifest, withinMs) => {
       await untilCondition(manifest, 'Ready', 'True', undefined, withinMs);
     },

@@ -172,7 +172,7 @@ test('a caller that gives up gets its own reason back', async () => {
   server.fault(() => true, { do: 'hang' });
   const caller = new AbortController();
   const pending = users().get(ada, caller.signal);
-  await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+  await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 10_000 });
   const reason = new Error('the pass is over');
   caller.abort(reason);
   await expect(pending).rejects.toBe(reason);
@@ -205,7 +205,7 @@ test('leadership is asked for when a connection is free, not when the write bega
   const first = new AbortController();
   server.fault(() => true, { do: 'hang' });
   const blocking = objects.get(ada, first.signal);
-  await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+  await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 10_000 });
   const waiting = objects.mergePatch(ada, {}, { signal: never });
   leading = false;
   first.abort(new Error('left'));
@@ -241,7 +241,7 @@ test('a waiting lease request is not held up by a pile of other requests', async
   server.fault(() => true, { do: 'hang' });
   const pile = new AbortController();
   const blocking = objectsOf(transport, kinds.iamDatabaseUser).get(ada, pile.signal);
-  await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+  await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 10_000 });
   expect(await objectsOf(transport, kinds.iamDatabaseUser, 'lease').get(ada, never)).toBeDefined();
   pile.abort(new Error('left'));
   await expect(blocking).rejects.toThrow('left');

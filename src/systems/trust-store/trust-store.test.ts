@@ -10,6 +10,7 @@ import { trustStore, type TrustStore, type TrustStoreOptions } from './trust-sto
 const region = 'ap-northeast-2';
 const day = 86_400_000;
 const { signal } = new AbortController();
+const untilTrue = (ask: () => boolean | Promise<boolean>) => vi.waitUntil(ask, { timeout: 10_000 });
 
 let trusts: { current: RdsTrust; next: RdsTrust; expired: RdsTrust };
 beforeAll(async () => {
@@ -87,9 +88,7 @@ describe('the roots of a region', () => {
     clock += day;
     const answers = await Promise.all([1, 2, 3].map(() => store.roots(region, 'aws', signal)));
     expect(answers.map(certificates)).toEqual([3, 3, 3]);
-    await vi.waitFor(async () => {
-      expect(certificates(await store.roots(region, 'aws', signal))).toBe(6);
-    });
+    await untilTrue(async () => certificates(await store.roots(region, 'aws', signal)) === 6);
     expect(standIn.requests).toHaveLength(2);
   });
 
@@ -101,18 +100,14 @@ describe('the roots of a region', () => {
       standIn.setMode(mode);
       clock += day;
       await Promise.all([1, 2, 3].map(() => store.roots(region, 'aws', signal)));
-      await vi.waitFor(() => {
-        expect(stale).toHaveLength(1);
-      });
+      await untilTrue(() => stale.length === 1);
       expect(await store.roots(region, 'aws', signal)).toBe(good);
       expect(standIn.requests).toHaveLength(2);
 
       standIn.setMode('ok');
       clock += 5_000;
       await store.roots(region, 'aws', signal);
-      await vi.waitFor(() => {
-        expect(standIn.requests).toHaveLength(3);
-      });
+      await untilTrue(() => standIn.requests.length === 3);
       expect(stale).toHaveLength(1);
     },
   );
@@ -242,7 +237,7 @@ describe('a copy from before a restart', () => {
     standIn.setMode('ok');
     clock += 5_000;
     await store.roots(region, 'aws', signal);
-    await vi.waitUntil(() => told.length === 2);
+    await untilTrue(() => told.length === 2);
   });
 
   it('is united with what is fetched, so that a restart takes no authority away, and kept anew', async () => {

@@ -18,6 +18,7 @@ import {
   type User,
   withoutUser,
   withGroup,
+  withoutPolicy,
   withPolicy,
   withRole,
   withUser,
@@ -50,6 +51,8 @@ export interface IamFixtures {
   detachAll(roleName: string): void;
   /** At once, as nobody sees the moment in between: a policy of the one role is the other's. */
   moveAttachment(policyARN: string, from: string, to: string): void;
+  /** At once, as nobody sees the moment in between: it is attached to nothing and gone. */
+  losePolicy(policyARN: string): void;
   createPolicy(policy: {
     readonly name: string;
     readonly path?: string;
@@ -159,6 +162,18 @@ export function createFixtures(account: StsAccount): IamFixtures {
         const winner = roleOf(state, to);
         const without = withRole(state, { ...loser, attached });
         return withRole(without, { ...winner, attached: [...winner.attached, policyARN] });
+      });
+    },
+
+    losePolicy: (policyARN) => {
+      history.seed((state) => {
+        const holders = [...state.roles.values()].filter(({ attached }) => attached.includes(policyARN));
+        const detached = holders.reduce(
+          (left, role) =>
+            withRole(left, { ...role, attached: role.attached.filter((arn) => arn !== policyARN) }),
+          state,
+        );
+        return withoutPolicy(detached, policyARN);
       });
     },
 
