@@ -144,7 +144,7 @@ const databaseGone = (name: string) =>
   new Failure(
     'missing',
     'DatabaseNotFound',
-    `IamDatabase ${name} is gone, so the role in it cannot be ended. Create it again; or drop the role by hand and remove the finalizer of this object.`,
+    `IamDatabase ${name} is gone, so the role in it cannot be ended. Create it again; or drop the role by hand, and let somebody who may patch IamDatabases remove the finalizer of this object.`,
   );
 
 /** Where somebody else keeps the policies, the operator may have no right in IAM, and so nothing there. */

@@ -18,7 +18,7 @@ const clusterScoped: readonly Rule[] = [
     apiGroups: [group],
     resources: ['iamdatabases'],
     verbs: ['list', 'watch', 'patch'],
-    why: 'reads what is declared; patch sets and releases the finalizer',
+    why: 'reads what is declared; patch sets and releases the finalizer, and is what the admission policy asks of whoever does so on iamdatabaseusers',
   },
   {
     apiGroups: [group],

@@ -49,9 +49,9 @@ const apart = new Set([
 const together = Object.fromEntries(Object.entries(samples).filter(([path]) => !apart.has(path)));
 
 const cases: readonly (readonly [name: string, values: ChartValues, kinds: number])[] = [
-  ['the defaults', {}, 17],
-  ['every value at once', nested(together), 36],
-  ['one replica without an election', nested({ replicas: 1, 'leaderElection.enabled': false }), 16],
+  ['the defaults', {}, 19],
+  ['every value at once', nested(together), 38],
+  ['one replica without an election', nested({ replicas: 1, 'leaderElection.enabled': false }), 18],
   [
     "the platform's own account, roles and CRDs",
     nested({
@@ -60,7 +60,7 @@ const cases: readonly (readonly [name: string, values: ChartValues, kinds: numbe
       'rbac.create': false,
       'crds.install': false,
     }),
-    7,
+    9,
   ],
   [
     'no more than the Deployment needs',
@@ -72,7 +72,7 @@ const cases: readonly (readonly [name: string, values: ChartValues, kinds: numbe
     }),
     8,
   ],
-  ['another name', { fullnameOverride: 'x'.repeat(63), operatorID: 'o'.repeat(63) }, 17],
+  ['another name', { fullnameOverride: 'x'.repeat(63), operatorID: 'o'.repeat(63) }, 19],
 ];
 
 describe.skipIf(noHelm)('an API server', () => {

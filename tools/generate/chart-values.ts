@@ -99,7 +99,7 @@ export const chartValues: Values = {
   }),
   admissionPolicies: group({
     enabled: flag(
-      "Let the API server hold the operator to what RBAC cannot say: only ConfigMaps that carry the operator's label, none in kube-system, and only short tokens for AWS.",
+      "Let the API server hold the operator to what RBAC cannot say: only ConfigMaps that carry the operator's label, none in kube-system, and only short tokens for AWS; and let only who may patch iamdatabases set or remove the finalizer of IamDatabaseUsers.",
       true,
     ),
   }),
