@@ -21,7 +21,7 @@ describe.skipIf(noHelm)('Helm', () => {
   let folder = '';
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'iamdb-docs-'));
-    // `values=NAME` is the file that a command of the same page reads.
+    // `values=NAME` is the file that a command of the same page reads, or of one that follows the installation.
     for (const block of blocksIn('yaml').filter((one) => markOf(one, 'values') !== undefined)) {
       writeFileSync(fileOf(folder, block.page, markOf(block, 'values') ?? ''), block.text);
     }
@@ -52,6 +52,10 @@ describe.skipIf(noHelm)('Helm', () => {
 const fileOf = (folder: string, page: string, name: string) =>
   join(folder, `${page.replaceAll('/', '_')}-${name}`);
 
+/** The page's own, or the file that was written at the installation. */
+const valuesOf = (folder: string, page: string, name: string) =>
+  [page, 'docs/install-eks.md'].map((one) => fileOf(folder, one, name)).find(existsSync) ?? name;
+
 /** Of `helm template`, with the chart of this tree, for `helm install`, `helm upgrade` or `helm upgrade --install`. */
 function templateArguments(command: string, page: string, folder: string): readonly string[] {
   const [, verb, ...rest] = wordsOf(command);
@@ -65,7 +69,7 @@ function templateArguments(command: string, page: string, folder: string): reado
     'template',
     ...args.flatMap((word, place) => {
       if (word === '--version' || args[place - 1] === '--version') return [];
-      if (args[place - 1] === '--values') return [fileOf(folder, page, word)];
+      if (args[place - 1] === '--values') return [valuesOf(folder, page, word)];
       return [/^oci:|^charts\/iamdb-operator$/.test(word) ? chartFolder : word];
     }),
   ];
