@@ -98,11 +98,12 @@ it.for(named(blocksIn('sh', 'cli')))('is printed by the command line: %s', ([, {
   }
 });
 
+function printed(block: Block | undefined): string {
+  const args = wordsOf(commandsOf(block?.text ?? '')[0]?.replace(/ > \S+$/, '') ?? '').slice(2);
+  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' }).stdout;
+}
+
 it('makes an admin with a password no member of rds_iam, where passwords are refused', () => {
-  const printed = (block: Block | undefined) => {
-    const args = wordsOf(commandsOf(block?.text ?? '')[0]?.replace(/ > \S+$/, '') ?? '').slice(2);
-    return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' }).stdout;
-  };
   const told = blocks.filter(({ page }) => page === 'docs/admin-role.md');
   const before = (setting: string) => {
     const end = told.findIndex(({ language, text }) => language === 'yaml' && text.includes(setting));
@@ -146,6 +147,26 @@ describe('PostgreSQL', () => {
       GRANT rds_iam, orders_owner, orders_readwrite, orders_readonly, rds_superuser TO master WITH ADMIN OPTION`);
   });
   afterAll(() => children.stop());
+
+  it('makes the groups and then the admin on a new database, in the order of the page', async () => {
+    const client = new Client(postgres.superuser);
+    await client.connect();
+    try {
+      await client.query(
+        'BEGIN; DROP ROLE orders_readwrite, orders_readonly; SET SESSION AUTHORIZATION master',
+      );
+      const told = blocks.filter(({ page }) => page === 'docs/admin-role.md');
+      for (const block of told.slice(0, told.findIndex(({ marks }) => marks[0] === 'cli') + 1)) {
+        const text = block.language === 'sql' ? block.text : printed(block);
+        await client.query(text.replaceAll(/^(?:BEGIN|COMMIT);$/gm, ''));
+      }
+      const { rows } = await client.query(`SELECT roleid::regrole::text AS role FROM pg_auth_members
+        WHERE member = 'iamdb_admin'::regrole AND admin_option ORDER BY 1`);
+      expect(rows).toEqual(['orders_readonly', 'orders_readwrite', 'rds_iam'].map((role) => ({ role })));
+    } finally {
+      await client.end();
+    }
+  });
 
   const withSQL = pages.filter((page) =>
     page.blocks.some(({ language, marks }) => language === 'sql' && marks.length === 0),
