@@ -21,7 +21,7 @@ describe.skipIf(noHelm)('Helm', () => {
   let folder = '';
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'iamdb-docs-'));
-    // `values=NAME` is the file that a command of the same page reads.
+    // `values=NAME` is the file that a command of the same page reads, or of one that follows the installation.
     for (const block of blocksIn('yaml').filter((one) => markOf(one, 'values') !== undefined)) {
       writeFileSync(fileOf(folder, block.page, markOf(block, 'values') ?? ''), block.text);
     }
@@ -52,6 +52,10 @@ describe.skipIf(noHelm)('Helm', () => {
 const fileOf = (folder: string, page: string, name: string) =>
   join(folder, `${page.replaceAll('/', '_')}-${name}`);
 
+/** The page's own, or the file that was written at the installation. */
+const valuesOf = (folder: string, page: string, name: string) =>
+  [page, 'docs/install-eks.md'].map((one) => fileOf(folder, one, name)).find(existsSync) ?? name;
+
 /** Of `helm template`, with the chart of this tree, for `helm install`, `helm upgrade` or `helm upgrade --install`. */
 function templateArguments(command: string, page: string, folder: string): readonly string[] {
   const [, verb, ...rest] = wordsOf(command);
@@ -65,7 +69,7 @@ function templateArguments(command: string, page: string, folder: string): reado
     'template',
     ...args.flatMap((word, place) => {
       if (word === '--version' || args[place - 1] === '--version') return [];
-      if (args[place - 1] === '--values') return [fileOf(folder, page, word)];
+      if (args[place - 1] === '--values') return [valuesOf(folder, page, word)];
       return [/^oci:|^charts\/iamdb-operator$/.test(word) ? chartFolder : word];
     }),
   ];
@@ -94,11 +98,12 @@ it.for(named(blocksIn('sh', 'cli')))('is printed by the command line: %s', ([, {
   }
 });
 
+function printed(block: Block | undefined): string {
+  const args = wordsOf(commandsOf(block?.text ?? '')[0]?.replace(/ > \S+$/, '') ?? '').slice(2);
+  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' }).stdout;
+}
+
 it('makes an admin with a password no member of rds_iam, where passwords are refused', () => {
-  const printed = (block: Block | undefined) => {
-    const args = wordsOf(commandsOf(block?.text ?? '')[0]?.replace(/ > \S+$/, '') ?? '').slice(2);
-    return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' }).stdout;
-  };
   const told = blocks.filter(({ page }) => page === 'docs/admin-role.md');
   const before = (setting: string) => {
     const end = told.findIndex(({ language, text }) => language === 'yaml' && text.includes(setting));
@@ -143,6 +148,26 @@ describe('PostgreSQL', () => {
   });
   afterAll(() => children.stop());
 
+  it('makes the groups and then the admin on a new database, in the order of the page', async () => {
+    const client = new Client(postgres.superuser);
+    await client.connect();
+    try {
+      await client.query(
+        'BEGIN; DROP ROLE orders_readwrite, orders_readonly; SET SESSION AUTHORIZATION master',
+      );
+      const told = blocks.filter(({ page }) => page === 'docs/admin-role.md');
+      for (const block of told.slice(0, told.findIndex(({ marks }) => marks[0] === 'cli') + 1)) {
+        const text = block.language === 'sql' ? block.text : printed(block);
+        await client.query(text.replaceAll(/^(?:BEGIN|COMMIT);$/gm, ''));
+      }
+      const { rows } = await client.query(`SELECT roleid::regrole::text AS role FROM pg_auth_members
+        WHERE member = 'iamdb_admin'::regrole AND admin_option ORDER BY 1`);
+      expect(rows).toEqual(['orders_readonly', 'orders_readwrite', 'rds_iam'].map((role) => ({ role })));
+    } finally {
+      await client.end();
+    }
+  });
+
   const withSQL = pages.filter((page) =>
     page.blocks.some(({ language, marks }) => language === 'sql' && marks.length === 0),
   );
@@ -150,10 +175,14 @@ describe('PostgreSQL', () => {
     const client = new Client({ ...postgres.superuser, database: 'orders' });
     await client.connect();
     try {
-      await client.query('BEGIN; SET SESSION AUTHORIZATION master');
-      for (const block of page.blocks.filter(
-        ({ language, marks }) => language === 'sql' && marks.length === 0,
-      )) {
+      const told = page.blocks.filter(({ language, marks }) => language === 'sql' && marks.length === 0);
+      await client.query('BEGIN');
+      // What a page makes is not there yet.
+      for (const [, role] of told.flatMap(({ text }) => [...text.matchAll(/^CREATE ROLE (\w+)/gm)])) {
+        await client.query(`DROP ROLE IF EXISTS ${role}`);
+      }
+      await client.query('SET SESSION AUTHORIZATION master');
+      for (const block of told) {
         await client.query(block.text).catch((error: unknown) => {
           throw new Error(`${placeOf(block)}: ${String(error)}`);
         });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { conditionTypes, reasons } from '../../src/api/conditions.ts';
 import { databaseSchema } from '../../src/api/database-schema.ts';
 import { eventReasons } from '../../src/api/event-reasons.ts';
-import { annotations, labels } from '../../src/api/names.ts';
+import { annotations, labels, userFinalizer } from '../../src/api/names.ts';
 import { userSchema } from '../../src/api/user-schema.ts';
 import { settings } from '../../src/config.ts';
 import { tagKeys } from '../../src/resources/policy/names.ts';
@@ -87,6 +87,7 @@ export const marks: ReadonlySet<string> = new Set([
   ...Object.values(annotations),
   ...Object.values(labels),
   tagKeys.scope,
+  userFinalizer,
   'iamdb.dev/v1alpha1',
 ]);
 

@@ -182,6 +182,21 @@ describe.each<PostgresMajor>([16, 17, 18])(
     beforeAll(async () => await begin(of));
     afterAll(end);
 
+    it('needs groups that are there: all that are not are named, with what makes them, and then it is made', async () => {
+      const person = await rdsMaster('master_early');
+      const text = adminSQL('--username', 'early', ...groups, '--group', 'Wr"iters', '--group', 'readers');
+      const before = await picture();
+      const make = 'CREATE ROLE "Wr""iters" NOLOGIN; CREATE ROLE readers NOLOGIN;';
+      await expect(run(person, text)).rejects.toThrow(
+        `groups that the admin is to give do not exist; make them first: ${make}`,
+      );
+      expect(await picture()).toEqual(before);
+      await person.query(make);
+      await run(person, text);
+      const { serverVersion } = await rehearse(bed.open({ username: 'early' }), 'operator-1', soon());
+      expect(serverVersion).toMatch(new RegExp(`^${of}\\.`));
+    });
+
     it('is not made by a master user that became a member of it by creating it', async () => {
       const person = await master('master_creates');
       await person.query('CREATE ROLE half_made');

@@ -124,6 +124,7 @@ describe('the steps to an admin', () => {
       'by token',
       byToken,
       [
+        'the groups are there',
         'the admin',
         'it may log in',
         'it may create roles',
@@ -143,6 +144,7 @@ describe('the steps to an admin', () => {
       withFunctions,
       [
         "the functions and their owner are nobody else's",
+        'the groups are there',
         'the admin',
         'it may log in',
         'who owns the functions; nobody logs in as it',
@@ -270,6 +272,11 @@ describe('the steps to an admin', () => {
     expect(oneLine(stepOf(setUp, name))).toBe(
       `DO $iamdb$ BEGIN IF ${condition} THEN ${statements} END IF; END $iamdb$;`,
     );
+  });
+
+  it('ask for every group, whatever its name', () => {
+    const step = oneLine(stepOf({ ...byToken, groups: ['writers', "o'brien"] }, 'the groups are there'));
+    expect(step).toContain("FROM unnest(ARRAY['writers', 'o''brien']) WITH ORDINALITY");
   });
 
   it('renames the admin of before only where there is no other of the new name', () => {

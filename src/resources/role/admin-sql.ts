@@ -36,6 +36,7 @@ export function adminSQL(setUp: AdminSetUp): string {
       ...(setUp.helpers ? [helperOwner] : []),
     ]),
     ...(setUp.helpers ? [notOfStrangers] : []),
+    ...(grantsGroups(setUp) ? [groupsAreThere(setUp.groups)] : []),
     ...(rotateFrom === undefined ? [] : [rename(rotateFrom, username)]),
     ...(setUp.helpers ? withHelpers(setUp) : withOwnRights(setUp)),
     when('its sessions act as nobody else', isRedirected(username), [adminStatements.isItself(username)]),
@@ -132,6 +133,25 @@ ${block(
   ].join('\n'),
 )}`;
 
+/** Before PostgreSQL 16 who may create roles may give all but the most powerful. */
+const grantsGroups = ({ major, groups }: AdminSetUp) => major >= 16 && groups.length > 0;
+
+/** All that are missing at once, where the first GRANT would name one. */
+function groupsAreThere(groups: readonly string[]): string {
+  const names = groups.map((group) => literal(group)).join(', ');
+  return `-- the groups are there
+DO $iamdb$ DECLARE
+  missing text := (SELECT string_agg(format('CREATE ROLE %I NOLOGIN;', name), ' ' ORDER BY place)
+    FROM unnest(ARRAY[${names}]) WITH ORDINALITY wanted(name, place)
+    WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name));
+BEGIN
+  IF missing IS NOT NULL THEN
+    RAISE EXCEPTION 'groups that the admin is to give do not exist; make them first: %', missing
+      USING HINT = 'Nothing was changed. Grant them what their members may do, and run this again.';
+  END IF;
+END $iamdb$;`;
+}
+
 function rename(from: string, to: string): string {
   const both = `${identifier(from)} and ${identifier(to)} both exist: drop the one that owns nothing`;
   return `-- the admin gets its new name
@@ -142,7 +162,8 @@ ${block(`  IF ${exists(from)} AND ${exists(to)} THEN
   END IF;`)}`;
 }
 
-function withOwnRights({ username, login, major, groups }: AdminSetUp): readonly string[] {
+function withOwnRights(setUp: AdminSetUp): readonly string[] {
+  const { username, login } = setUp;
   return [
     unlessDone('the admin', exists(username), [adminStatements.create(username)]),
     unlessDone('it may log in', has(username, 'rolcanlogin'), [adminStatements.mayLogIn(username)]),
@@ -156,21 +177,21 @@ function withOwnRights({ username, login, major, groups }: AdminSetUp): readonly
           ]),
         ]
       : []),
-    ...mayGiveGroups(username, groups, major),
+    ...mayGiveGroups(username, setUp),
   ];
 }
 
-/** Before PostgreSQL 16 who may create roles may give all but the most powerful. */
-const mayGiveGroups = (username: string, groups: readonly string[], major: number) =>
-  major < 16
-    ? []
-    : groups.map((group) =>
-        unlessDone(`it may give ${identifier(group)}, without having it`, mayGive(username, group), [
-          adminStatements.mayGrant(username, group, major),
+const mayGiveGroups = (giver: string, setUp: AdminSetUp) =>
+  grantsGroups(setUp)
+    ? setUp.groups.map((group) =>
+        unlessDone(`it may give ${identifier(group)}, without having it`, mayGive(giver, group), [
+          adminStatements.mayGrant(giver, group, setUp.major),
         ]),
-      );
+      )
+    : [];
 
-function withHelpers({ username, groups, major }: AdminSetUp): readonly string[] {
+function withHelpers(setUp: AdminSetUp): readonly string[] {
+  const { username } = setUp;
   const owner = identifier(helperOwner);
   return [
     unlessDone('the admin', exists(username), [adminStatements.createWithoutRights(username)]),
@@ -196,7 +217,7 @@ ${block(`  IF NOT pg_has_role(current_user, ${literal(helperOwner)}, 'SET') THEN
     unlessDone('their owner may let others log in by token', mayGive(helperOwner, 'rds_iam'), [
       adminStatements.mayGrantIam(helperOwner),
     ]),
-    ...mayGiveGroups(helperOwner, groups, major),
+    ...mayGiveGroups(helperOwner, setUp),
     `-- and act as it no more
 ${block(`  IF current_setting('iamdb.joined', true) = 'yes' THEN
     REVOKE ${owner} FROM CURRENT_USER;
