@@ -18,8 +18,8 @@ import type { Certified } from './x509.ts';
 export interface GateModes {
   /** Off: members fall through to their password, as where the flag of the server is off. Reject: pg_hba says `reject` for them. */
   readonly iamAuthentication: 'on' | 'off' | 'reject';
-  /** Before the answer to each login. */
-  readonly delayMs: number;
+  /** Before the answer to each login, or to those of one user. */
+  readonly delayMs: number | { readonly of: string; readonly ms: number };
   /** Cuts each session after so many bytes from the server, the answers to the login not counted. */
   readonly dropAfterBytes: number | undefined;
   /** Sessions that begin now can only read (25006), as on a writer endpoint that points to a reader. */
@@ -124,7 +124,8 @@ export async function startRdsGate(options: GateOptions): Promise<RdsGate> {
       logins.push({ at: clock(), user, database, applicationName, tls, by, outcome, ...more });
     };
     const { iamAuthentication, delayMs, readOnly, dropAfterBytes } = modes;
-    if (delayMs > 0) await wait(delayMs, undefined, { ref: false });
+    const waitMs = typeof delayMs === 'number' ? delayMs : delayMs.of === user ? delayMs.ms : 0;
+    if (waitMs > 0) await wait(waitMs, undefined, { ref: false });
 
     // Over the socket pg_hba has no line for members, so that their password decides.
     const upstream = track(
