@@ -123,14 +123,9 @@ it.each(operatorPolicyCommand(() => undefined).options.map(({ long }) => long ??
   },
 );
 
-it.each(named(blocksIn('json')))(
-  'is JSON, and a policy where it looks like one: %s',
-  (_, { text, marks }) => {
-    const value = JSON.parse(text) as object;
-    if ('Statement' in value) parsePolicy(text, marks.includes('trust') ? 'trust' : 'identity');
-    expect('Statement' in value || marks.includes('part')).toBe(true);
-  },
-);
+it.each(named(blocksIn('json')))('is a policy: %s', (_, { text, marks }) => {
+  expect(() => parsePolicy(text, marks.includes('trust') ? 'trust' : 'identity')).not.toThrow();
+});
 
 const quoted = blocks.filter((block) => markOf(block, 'file') !== undefined);
 it.each(named(quoted))('stands word for word in its file: %s', (_, block) => {

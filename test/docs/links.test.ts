@@ -11,7 +11,7 @@ const marksOf: Readonly<Record<string, readonly string[]>> = {
   sh: ['run', 'helm', 'npm', 'cli', 'kustomize', 'aws', 'cluster'],
   // Without a mark whole manifests, tried on an API server; as: so is this, and it is the file that commands of the page read.
   yaml: ['', 'as', 'values', 'of', 'parse', 'file'],
-  json: ['', 'trust', 'part'],
+  json: ['', 'trust'],
   // Run on PostgreSQL and rolled back; later: needs a user that the operator has made.
   sql: ['', 'later'],
   // Shown, not typed.

@@ -92,7 +92,7 @@ helm install iamdb-operator charts/iamdb-operator --namespace iamdb-system --cre
   --set-string 'serviceAccount.annotations.eks\\.amazonaws\\.com/role-arn=arn:aws:iam::111122223333:role/iamdb-operator'
 \`\`\`
 
-The last line is for IRSA; with EKS Pod Identity leave it out. Kubernetes 1.31 or newer. Uninstalling ends no access, and keeps the
+The last line is for IRSA. With EKS Pod Identity set in its place \`extraEnv\` with AWS_REGION. Kubernetes 1.31 or newer. Uninstalling ends no access, and keeps the
 CustomResourceDefinitions with all their objects unless \`crds.keep\` says otherwise.
 
 ## Values
