@@ -7,7 +7,7 @@ import { createDetachments, detachmentWindowMs } from '../reconcile/detachments.
 import { targetOrLast } from '../reconcile/database-state.ts';
 import { converge, type Outcome } from '../kernel/converge.ts';
 import { preview } from '../kernel/preview.ts';
-import { hasBegun, type Standing, standingOf } from '../reconcile/standing.ts';
+import { hasBegun, standingOf } from '../reconcile/standing.ts';
 import type { RolePolicies, World } from '../reconcile/world.ts';
 import { accountOf } from '../resources/policy/arn.ts';
 import { inlineHolds, inlineNotEnabled, onlyReleasingInline } from '../resources/policy/inline/inline.ts';
@@ -126,13 +126,15 @@ export function createRolePolicies(options: RolePolicyOptions): {
     const { username } = user.spec;
     const standing = standingOf(user, world);
     const stance = stanceOf(user, standing, world);
-    const target = 'target' in standing ? standing.target : targetLeft(user, standing);
+    const target = 'target' in standing ? standing.target : targetLeft(user);
     const arns = target === undefined ? undefined : world.arnsOf(user, target);
     // One that leaves is no reason to keep anything, even where its database cannot be resolved any more.
     if (stance === 'absent') {
       return { state: 'absent', username, arns: arns ?? [] };
     }
-    if (stance === 'released' && arns !== undefined) return { state: 'released', username, arns };
+    // Who was refused leaves nothing behind for good: the name may be another's, and its role with it.
+    const mayRelease = standing.state !== 'refused' && arns !== undefined;
+    if (stance === 'released' && mayRelease) return { state: 'released', username, arns };
     // A role that turned out to be somebody else's must not be entered any more.
     if (stance === 'present' && arns !== undefined && world.disowned.has(user.metadata.uid)) {
       return { state: 'absent', username, arns };
@@ -145,13 +147,12 @@ export function createRolePolicies(options: RolePolicyOptions): {
   };
 
   /**
-   * Of one whose database cannot be resolved any more: what it left in the policies goes by this, and namesakes on other
-   * servers do not hold on to it. Who never began left nothing, and may not say that anything is its own.
+   * Of one that is refused, or whose database cannot be resolved any more: what it left in the policies goes by this.
+   * Neither does it hold on to what namesakes on other servers leave, nor they to what is its own. Who never began left
+   * nothing, and may not say that anything is its own.
    */
-  const targetLeft = (user: IamDatabaseUser, { state }: Standing) =>
-    state === 'unresolved' && hasBegun(user)
-      ? targetOrLast(world.stateOf(user.spec.databaseRef.name))
-      : undefined;
+  const targetLeft = (user: IamDatabaseUser) =>
+    hasBegun(user) ? targetOrLast(world.stateOf(user.spec.databaseRef.name)) : undefined;
 
   const passOverManaged = async (roleARN: string, held: Held, signal: AbortSignal) => {
     const wish = wishFor(roleARN, contributionsTo('Managed', roleARN, held));
