@@ -9,7 +9,7 @@ import type { Log } from '../ops/log.ts';
 import { Failure } from '../kernel/failure.ts';
 import { leaseHolders, leasePort } from '../systems/kubernetes/lease.ts';
 import type { KubeTransport } from '../systems/kubernetes/transport.ts';
-import { untilAlone, whyWaiting } from './preflight.ts';
+import { untilAlone } from './alone.ts';
 
 export interface Leading {
   /** Right before each write: throws, as a leader that was paused must not write late. */
@@ -49,7 +49,7 @@ export function createLeading(options: {
       if (!holdsLease()) throw notLeading;
     },
     isLeader: () => hasBegun && holdsLease(),
-    whyWaiting: () => whyWaiting(holdsLease(), hasBegun),
+    whyWaiting: () => (holdsLease() && !hasBegun ? notAlone : undefined),
     start: ({ transport, operatorID, identity, begin, signal }) => {
       const beginNow = () => {
         if (signal.aborted) return;
@@ -65,14 +65,21 @@ export function createLeading(options: {
       const { namespace } = config;
       const holders = async (until: AbortSignal) => await leaseHolders(transport, name, until);
       const beginAlone = () => {
-        untilAlone({ log, timeScale: config['time-scale'], signal, holders, namespace, operatorID }).then(
-          beginNow,
-          (error: unknown) => {
-            if (!signal.aborted) log.error({ err: error }, 'beginning to lead');
-          },
-        );
+        untilAlone({
+          log,
+          timeScale: config['time-scale'],
+          handOverMs: timing.lease.handOverMs,
+          signal,
+          holders,
+          declare: elected.declare,
+          namespace,
+          operatorID,
+          leaseName: name,
+        }).then(beginNow, (error: unknown) => {
+          if (!signal.aborted) log.error({ err: error }, 'beginning to lead');
+        });
       };
-      election = createElection({
+      const elected = createElection({
         lease: leasePort(transport, { namespace, name }),
         name: 'iamdb-operator',
         identity,
@@ -83,13 +90,16 @@ export function createLeading(options: {
         onLost,
         report,
       });
-      election.start();
+      election = elected;
+      elected.start();
     },
     stop: async () => {
       await election?.stop();
     },
   };
 }
+
+const notAlone = 'it is not known to be the only installation of its operator id; the log says more';
 
 const notLeading = new Failure(
   'unavailable',
