@@ -1,6 +1,6 @@
 // Whether another installation of the same operator id works or goes before us: two would undo each other's work.
 import { leaveEarly } from '../controller/abort.ts';
-import { pause, systemClock } from '../controller/clock.ts';
+import { type Clock, pause } from '../controller/clock.ts';
 import type { Holder } from '../systems/kubernetes/lease.ts';
 import type { Surroundings } from './preflight.ts';
 
@@ -52,6 +52,7 @@ const isBefore = (mine: Holder | undefined, own: Own) => (other: Holder) => {
 export async function untilAlone(
   options: Surroundings &
     Own & {
+      readonly clock: Clock;
       readonly holders: (signal: AbortSignal) => Promise<readonly Holder[]>;
       /** On our Lease. */
       readonly declare: (works: boolean) => Promise<void>;
@@ -59,14 +60,14 @@ export async function untilAlone(
       readonly leaseName: string;
     },
 ): Promise<void> {
-  const { log, timeScale, signal, operatorID, holders, leaseName } = options;
+  const { log, clock, timeScale, signal, operatorID, holders, leaseName } = options;
   const declare = async (works: boolean) => await leaveEarly(options.declare(works), signal);
   for (;;) {
     const found = await holders(signal).catch((error: unknown) => {
       log.error({ err: error }, 'whether another installation has this operator id could not be read');
       return undefined;
     });
-    const step = found && nextStep(options, found, systemClock.wall());
+    const step = found && nextStep(options, found, clock.wall());
     if (step?.do === 'begin') return;
     if (step?.do === 'declare') {
       await declare(true);
@@ -79,7 +80,7 @@ export async function untilAlone(
       const fields = { operatorID, otherNamespace: namespace, remedy };
       log.error(fields, 'another installation has the same operator id; nothing is done beside it');
     }
-    await pause(systemClock, lookMs * timeScale, signal);
+    await pause(clock, lookMs * timeScale, signal);
     signal.throwIfAborted();
   }
 }
