@@ -20,6 +20,7 @@ it("objects of a running cluster carry these names: with other ones they would h
       ownerUID: 'iamdb.dev/owner-uid',
       policiesHandedOver: 'iamdb.dev/policies-handed-over',
       reconcileRequestedAt: 'iamdb.dev/reconcile-requested-at',
+      works: 'iamdb.dev/works',
       confirmRevocation: 'iamdb.dev/confirm-revocation',
     },
   });

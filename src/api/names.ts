@@ -36,6 +36,8 @@ export const annotations = {
   policiesHandedOver: `${group}/policies-handed-over`,
   /** On either kind, set by a person: any new value asks for a pass now; echoed in status. */
   reconcileRequestedAt: `${group}/reconcile-requested-at`,
+  /** On the Lease: "true" once this installation works beside no other of its operator id. */
+  works: `${group}/works`,
   /** On an IamDatabase, set by a person: the generation whose many lost permissions are meant. */
   confirmRevocation: `${group}/confirm-revocation`,
 } as const;

@@ -69,7 +69,7 @@ function candidate(identity: string, own: FakeClock = clock, lease = server.port
     lease,
     name: 'operator',
     identity,
-    timing: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 },
+    timing: { durationMs: 15_000, handOverMs: 60_000, renewDeadlineMs: 10_000, retryMs: 2_000 },
     clock: own,
     random: () => 0,
     onElected: () => told.push('elected'),
@@ -235,7 +235,7 @@ test('clocks that are hours apart do not matter', async () => {
 
 test('a longer lease of an older configuration is honoured', async () => {
   await server.port.create(
-    { holder: 'old', durationSeconds: 60, acquiredAt: 0, renewedAt: 0, transitions: 3 },
+    { holder: 'old', durationSeconds: 60, acquiredAt: 0, renewedAt: 0, transitions: 3, works: false },
     new AbortController().signal,
   );
   const { told } = candidate('new');
@@ -283,4 +283,62 @@ test('an attempt that hangs is cut so that there is time for another', async () 
   const { election, told } = candidate('a', clock, hanging);
   await clock.advance(60_000);
   expect([election.isLeader(), told, hangs]).toEqual([true, ['elected'], 1]);
+});
+
+test('what a leader declares stands on the lease at once, and stays there', async () => {
+  const { election } = candidate('a');
+  await clock.settle();
+  expect(server.stored()).toMatchObject({ holder: 'a', works: false });
+  const declared = election.declare(true);
+  await clock.settle();
+  expect(server.stored()).toMatchObject({ holder: 'a', works: true });
+  await declared;
+  await clock.advance(60_000);
+  expect(server.stored()).toMatchObject({ works: true });
+  const withdrawn = election.declare(false);
+  await clock.settle();
+  expect(server.stored()).toMatchObject({ works: false });
+  await withdrawn;
+});
+
+test('what was declared while nothing could be written is written once it can be', async () => {
+  const { election } = candidate('a');
+  await clock.advance(1_000);
+  server.breakDown(true);
+  const declared = election.declare(true);
+  await clock.advance(3_000);
+  expect(server.stored()?.works).toBe(false);
+  server.breakDown(false);
+  await clock.advance(2_000);
+  await declared;
+  expect([server.stored()?.works, election.isLeader()]).toEqual([true, true]);
+});
+
+test.each<[end: string, (leader: Candidate) => unknown]>([
+  ['was given back', ({ election }) => election.stop()],
+  ['ran out', () => server.breakDown(true)],
+])('who takes over a lease that %s inherits what it declares', async (_, end) => {
+  const first = candidate('a');
+  await clock.settle();
+  await first.election.declare(true);
+  await end(first);
+  await clock.advance(20_000);
+  server.breakDown(false);
+  const second = candidate('b');
+  await clock.advance(20_000);
+  expect(second.told).toEqual(['elected']);
+  expect(server.stored()).toMatchObject({ holder: 'b', works: true });
+});
+
+test('what was declared so long ago that nobody was waited for any more is not inherited', async () => {
+  const first = candidate('a');
+  await clock.settle();
+  await first.election.declare(true);
+  await first.election.stop();
+  expect(server.stored()).toMatchObject({ holder: '', works: true });
+  await clock.advance(61_000);
+  const second = candidate('b');
+  await clock.advance(2_000);
+  expect(second.told).toEqual(['elected']);
+  expect(server.stored()).toMatchObject({ holder: 'b', works: false });
 });

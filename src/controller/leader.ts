@@ -12,6 +12,8 @@ export interface LeaseRecord {
   readonly acquiredAt: number;
   readonly renewedAt: number;
   readonly transitions: number;
+  /** Whether they work who take turns in holding it, and not only hold it; the next holder goes on where the last ended. */
+  readonly works: boolean;
 }
 
 export interface StoredLease extends LeaseRecord {
@@ -35,6 +37,8 @@ export interface Election {
    * deadline later) before somebody else may lead.
    */
   isLeader(): boolean;
+  /** Of a leader: writes on the lease whether it works; resolves once that stands there, and never if the lease is lost. */
+  declare(works: boolean): Promise<void>;
   /** Ends the election and frees the lease if it is held. Stop everything that writes first. */
   stop(): Promise<void>;
 }
@@ -65,6 +69,10 @@ export function createElection(options: ElectionOptions): Election {
   /** The last lease seen, and when by our own clock: what the others write as time is never trusted. */
   let observed: { readonly lease: StoredLease; readonly at: number } | undefined;
   let renewed = { at: 0, wall: 0 };
+  /** Undefined: as the one before left it. */
+  let declared: boolean | undefined;
+  let stands = Promise.withResolvers<void>();
+  let hurry = Promise.withResolvers<void>();
 
   const observe = (seen: StoredLease, at: number) => {
     if (observed === undefined || observed.lease.version !== seen.version) observed = { lease: seen, at };
@@ -78,12 +86,14 @@ export function createElection(options: ElectionOptions): Election {
   const ours = (current: LeaseRecord | undefined): LeaseRecord => {
     const kept = current?.holder === identity ? current : undefined;
     const transitions = current?.transitions ?? 0;
+    const silentMs = kept === undefined ? clock.wall() - (current?.renewedAt ?? 0) : 0;
     return {
       holder: identity,
       durationSeconds: Math.max(Math.ceil(timing.durationMs / 1000), 1),
       acquiredAt: kept?.acquiredAt ?? clock.wall(),
       renewedAt: clock.wall(),
       transitions: current === undefined || kept !== undefined ? transitions : transitions + 1,
+      works: declared ?? (current?.works === true && silentMs <= timing.handOverMs),
     };
   };
 
@@ -103,6 +113,7 @@ export function createElection(options: ElectionOptions): Election {
         : await lease.update({ ...ours(current), version: current.version }, signal);
     observe(stored, clock.now());
     renewed = sent;
+    if (stored.works === declared) stands.resolve();
     return 'held' as const;
   };
 
@@ -162,7 +173,9 @@ export function createElection(options: ElectionOptions): Election {
 
   const lead = async () => {
     while (!stopping.signal.aborted) {
-      await pause(clock, Math.min(timing.retryMs, timing.renewDeadlineMs - age()), stopping.signal);
+      const rested = pause(clock, Math.min(timing.retryMs, timing.renewDeadlineMs - age()), stopping.signal);
+      await Promise.race([rested, hurry.promise]);
+      hurry = Promise.withResolvers();
       if (stopping.signal.aborted) return;
       // A process that was paused past the deadline must not renew: it has been silent for too long to go on.
       if (!isLeader() || (await attempt()) === 'other' || !isLeader()) {
@@ -206,6 +219,12 @@ export function createElection(options: ElectionOptions): Election {
       running ??= run();
     },
     isLeader,
+    declare: async (works) => {
+      declared = works;
+      stands = Promise.withResolvers();
+      hurry.resolve();
+      await stands.promise;
+    },
     stop: async () => {
       const held = isLeader();
       state = 'ended';

@@ -52,6 +52,8 @@ export interface Reflector {
   isSynced(): boolean;
   /** Resolves at the first complete list, after its handlers ran; rejects when the signal is aborted or on stop. */
   whenSynced(signal: AbortSignal): Promise<void>;
+  /** Cuts the watch, which may be half open, and lists: resolves once a list that began after this call has been told. */
+  refresh(signal: AbortSignal): Promise<void>;
 }
 
 export interface ReflectorOptions<T> {
@@ -94,6 +96,10 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   let cursor: string | undefined;
   let listedAt = 0;
   let failures = 0;
+  /** Who waits for a list that begins after they asked. */
+  const asking: (() => void)[] = [];
+  /** Ends a watch, or the wait for the next try. */
+  let interruption = new AbortController();
 
   const tell = (changes: readonly Change<T>[], initial: boolean) => {
     for (const change of changes) {
@@ -140,6 +146,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   };
 
   const list = async () => {
+    const served = asking.length;
     const { items, resourceVersion } = await readAll();
     listedAt = clock.now();
     cursor = resourceVersion;
@@ -148,6 +155,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       isSynced = true;
       synced.resolve();
     }
+    for (const resolve of asking.splice(0, served)) resolve();
   };
 
   const apply = (event: WatchEvent<T>, seen: string) => {
@@ -163,7 +171,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     const startedAt = clock.now();
     const untilRelist = Math.max(listedAt + timing.relistMs - startedAt, 0);
     const wanted = timing.watchMs * (0.9 + random() / 5);
-    const relist = startDeadline(clock, untilRelist, stopping.signal);
+    const relist = startDeadline(clock, untilRelist, interruption.signal);
     const silence = startWatchdog(clock, timing.watchdogMs, relist.signal);
     let heard = false;
     try {
@@ -210,12 +218,14 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
 
   const run = async () => {
     while (!stopping.signal.aborted) {
-      const from = cursor;
+      interruption = new AbortController();
+      const { signal } = interruption;
+      const from = asking.length > 0 ? undefined : cursor;
       try {
         await (from === undefined ? list() : watch(from));
       } catch (error) {
         if (stopping.signal.aborted) return;
-        await pause(clock, recover(from === undefined ? 'list' : 'watch', error), stopping.signal);
+        await pause(clock, recover(from === undefined ? 'list' : 'watch', error), signal);
       }
     }
   };
@@ -226,10 +236,17 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     },
     stop: async () => {
       stopping.abort(new Error('the reflector was stopped'));
+      interruption.abort(stopping.signal.reason);
       synced.reject(new Error(`${name} was stopped before it was synced`));
       await running;
     },
     isSynced: () => isSynced,
     whenSynced: (signal) => leaveEarly(synced.promise, signal),
+    refresh: async (signal) => {
+      const listed = Promise.withResolvers<void>();
+      asking.push(listed.resolve);
+      interruption.abort(new Error('a list is asked for'));
+      await leaveEarly(listed.promise, signal);
+    },
   };
 }

@@ -21,6 +21,8 @@ export interface PassTiming {
 
 export interface LeaseTiming {
   readonly durationMs: number;
+  /** So long after the last renewal a lease still says that those who hold it work: the next of them is expected until then. */
+  readonly handOverMs: number;
   /** A leader that could not renew for so long stops. Must be less than the duration. */
   readonly renewDeadlineMs: number;
   readonly retryMs: number;
@@ -51,7 +53,7 @@ export const defaultTiming: Timing = {
   },
   queue: { backoff: { baseMs: 250, maxMs: 300_000 } },
   pass: { deadlineMs: 120_000, overrunMs: 10_000 },
-  lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 },
+  lease: { durationMs: 15_000, handOverMs: 120_000, renewDeadlineMs: 10_000, retryMs: 2_000 },
   events: { windowMs: 600_000, attemptMs: 10_000, backoff: { baseMs: 1_000, maxMs: 10_000 } },
 };
 
@@ -73,6 +75,7 @@ export function scaleTiming(timing: Timing, factor: number): Timing {
     pass: { deadlineMs: scaledLimit(pass.deadlineMs, factor), overrunMs: pass.overrunMs * factor },
     lease: {
       durationMs: lease.durationMs * factor,
+      handOverMs: lease.handOverMs * factor,
       renewDeadlineMs: lease.renewDeadlineMs * factor,
       retryMs: lease.retryMs * factor,
     },

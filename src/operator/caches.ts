@@ -52,6 +52,8 @@ export interface Caches {
   start(handlers: Handlers): void;
   whenSynced(signal: AbortSignal): Promise<void>;
   isSynced(): boolean;
+  /** Lists everything anew, and resolves once all of it was told. */
+  refresh(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -154,6 +156,9 @@ export function createCaches(options: {
       await Promise.all(reflectors.map((reflector) => reflector.whenSynced(signal)));
     },
     isSynced: () => reflectors.length > 0 && reflectors.every((reflector) => reflector.isSynced()),
+    refresh: async (signal) => {
+      await Promise.all(reflectors.map((reflector) => reflector.refresh(signal)));
+    },
     stop: async () => {
       await Promise.all(reflectors.map((reflector) => reflector.stop()));
     },

@@ -1,7 +1,7 @@
 // Who works: the replica that holds the lease, once it knows that no other installation has its operator id.
 import { leasePrefix } from '../api/names.ts';
 import type { Config } from '../config.ts';
-import { systemClock } from '../controller/clock.ts';
+import type { Clock } from '../controller/clock.ts';
 import type { Report } from '../controller/incident.ts';
 import { createElection, type Election } from '../controller/leader.ts';
 import type { Timing } from '../controller/timing.ts';
@@ -9,7 +9,7 @@ import type { Log } from '../ops/log.ts';
 import { Failure } from '../kernel/failure.ts';
 import { leaseHolders, leasePort } from '../systems/kubernetes/lease.ts';
 import type { KubeTransport } from '../systems/kubernetes/transport.ts';
-import { untilAlone, whyWaiting } from './preflight.ts';
+import { untilAlone } from './alone.ts';
 
 export interface Leading {
   /** Right before each write: throws, as a leader that was paused must not write late. */
@@ -24,6 +24,8 @@ export interface Leading {
     readonly operatorID: string;
     /** Of this replica. */
     readonly identity: string;
+    /** Looks at everything in the cluster anew; it was looked at once right before this call. */
+    readonly refresh: (signal: AbortSignal) => Promise<void>;
     readonly begin: () => void;
     readonly signal: AbortSignal;
   }): void;
@@ -34,13 +36,15 @@ export interface Leading {
 export function createLeading(options: {
   readonly config: Config;
   readonly timing: Timing;
-  readonly log: Log;
+  readonly log: Pick<Log, 'info' | 'error'>;
+  readonly clock: Clock;
   readonly report: Report;
   readonly onLost: () => void;
 }): Leading {
-  const { config, timing, log, report, onLost } = options;
+  const { config, timing, log, clock, report, onLost } = options;
   const isElected = config['leader-elect'];
   let election: Election | undefined;
+  let isAlone = false;
   let hasBegun = false;
   const holdsLease = () => election?.isLeader() ?? !isElected;
 
@@ -49,8 +53,12 @@ export function createLeading(options: {
       if (!holdsLease()) throw notLeading;
     },
     isLeader: () => hasBegun && holdsLease(),
-    whyWaiting: () => whyWaiting(holdsLease(), hasBegun),
-    start: ({ transport, operatorID, identity, begin, signal }) => {
+    whyWaiting: () => {
+      if (!holdsLease() || hasBegun) return undefined;
+      return isAlone ? notFresh : notAlone;
+    },
+    start: ({ transport, operatorID, identity, refresh, begin, signal }) => {
+      const lookedAt = clock.now();
       const beginNow = () => {
         if (signal.aborted) return;
         hasBegun = true;
@@ -64,32 +72,50 @@ export function createLeading(options: {
       const name = `${leasePrefix}${operatorID}`;
       const { namespace } = config;
       const holders = async (until: AbortSignal) => await leaseHolders(transport, name, until);
-      const beginAlone = () => {
-        untilAlone({ log, timeScale: config['time-scale'], signal, holders, namespace, operatorID }).then(
-          beginNow,
-          (error: unknown) => {
-            if (!signal.aborted) log.error({ err: error }, 'beginning to lead');
-          },
-        );
+      const beginAlone = async () => {
+        await untilAlone({
+          log,
+          clock,
+          timeScale: config['time-scale'],
+          handOverMs: timing.lease.handOverMs,
+          signal,
+          holders,
+          declare: elected.declare,
+          namespace,
+          operatorID,
+          leaseName: name,
+        });
+        isAlone = true;
+        // What others did while this one waited it may not have heard of, as a watch may be half open.
+        if (clock.now() - lookedAt >= timing.lease.retryMs) await refresh(signal);
+        beginNow();
       };
-      election = createElection({
+      const elected = createElection({
         lease: leasePort(transport, { namespace, name }),
         name: 'iamdb-operator',
         identity,
         timing: timing.lease,
-        clock: systemClock,
+        clock,
         random: Math.random,
-        onElected: beginAlone,
+        onElected: () => {
+          beginAlone().catch((error: unknown) => {
+            if (!signal.aborted) log.error({ err: error }, 'beginning to lead');
+          });
+        },
         onLost,
         report,
       });
-      election.start();
+      election = elected;
+      elected.start();
     },
     stop: async () => {
       await election?.stop();
     },
   };
 }
+
+const notAlone = 'it is not known to be the only installation of its operator id; the log says more';
+const notFresh = 'it looks at the cluster anew';
 
 const notLeading = new Failure(
   'unavailable',

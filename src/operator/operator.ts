@@ -70,7 +70,7 @@ export async function startOperator(options: {
     const remedy = remedyFor(incident.error, server);
     log.incident(remedy === undefined ? incident : { ...incident, remedy });
   };
-  const leading = createLeading({ config, timing, log, report, onLost: options.onLost });
+  const leading = createLeading({ config, timing, log, clock: systemClock, report, onLost: options.onLost });
   const { beforeWrite } = leading;
 
   const watched = config['watch-namespaces'].split(',').filter(Boolean);
@@ -209,6 +209,7 @@ export async function startOperator(options: {
     transport,
     operatorID,
     identity: instance,
+    refresh: caches.refresh,
     begin: () => {
       controllers.sweeps.queue.add('all', { priority: 'startup' });
       for (const controller of Object.values(controllers)) controller.start();

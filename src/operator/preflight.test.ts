@@ -1,8 +1,8 @@
-// What is looked at before anything is done: fields that the served CRDs lack, and who goes before us.
+// What is looked at before anything is read: fields that the served CRDs lack.
 import { expect, it } from 'vitest';
 import { databaseSchema } from '../api/database-schema.ts';
 import { userSchema } from '../api/user-schema.ts';
-import { missingFields, rivalOf } from './preflight.ts';
+import { missingFields } from './preflight.ts';
 
 const document = (user: object, database: object = databaseSchema) => ({
   components: {
@@ -50,25 +50,3 @@ it.each([[undefined], [{}], [document(userSchema)]])(
     expect(missingFields(served)).toEqual([]);
   },
 );
-
-const now = 1_000_000;
-const held = (namespace: string, acquiredAt: number, more: object = {}) => ({
-  namespace,
-  holder: 'pod',
-  acquiredAt,
-  renewedAt: now - 1_000,
-  durationSeconds: 15,
-  ...more,
-});
-
-it.each([
-  ['nobody else', [held('b', 5)], undefined],
-  ['one that was there before', [held('b', 5), held('a', 4)], 'a'],
-  ['one that came later', [held('b', 5), held('a', 6)], undefined],
-  ['one that came at the same moment, by name', [held('b', 5), held('a', 5)], 'a'],
-  ['one that came at the same moment, by name', [held('b', 5), held('c', 5)], undefined],
-  ['one that gave its Lease back', [held('b', 5), held('a', 4, { holder: '' })], undefined],
-  ['one that died', [held('b', 5), held('a', 4, { renewedAt: now - 60_000 })], undefined],
-])('before us goes %s', (_, holders, expected) => {
-  expect(rivalOf({ namespace: 'b' }, holders, now)?.namespace).toBe(expected);
-});

@@ -1,10 +1,9 @@
-// What has to be true of the cluster before anything is done: CRDs that know every field, and no other installation of the same name.
+// What has to be true of the cluster before anything is read: CRDs that know every field, and an operator id.
 import { group, version } from '../api/names.ts';
 import { databaseSchema } from '../api/database-schema.ts';
 import { userSchema } from '../api/user-schema.ts';
 import { pause, systemClock } from '../controller/clock.ts';
 import type { Log } from '../ops/log.ts';
-import type { Holder } from '../systems/kubernetes/lease.ts';
 import { remedyFor } from '../systems/kubernetes/remedy.ts';
 import type { KubeTransport } from '../systems/kubernetes/transport.ts';
 import type { NamespaceObject } from './caches.ts';
@@ -20,8 +19,6 @@ interface Served extends Schema {
 }
 
 const lookMs = 5_000;
-/** As clocks of nodes may differ. */
-const lateMs = 10_000;
 
 /** Fields that the operator knows and the served schema lacks; none where it is not told. */
 export function missingFields(document: unknown): readonly string[] {
@@ -48,13 +45,8 @@ function lacking(ours: Schema, served: Schema, path: string): readonly string[] 
 
 /** What /readyz says. */
 export const notSynced = 'caches are not synced';
-/** Of one that holds the lease and does not work yet; undefined for all others. */
-export const whyWaiting = (holdsLease: boolean, hasBegun: boolean): string | undefined =>
-  holdsLease && !hasBegun
-    ? 'it is not known to be the only installation of its operator id; the log says more'
-    : undefined;
 
-interface Surroundings {
+export interface Surroundings {
   readonly log: Pick<Log, 'error'>;
   readonly timeScale: number;
   readonly signal: AbortSignal;
@@ -80,48 +72,6 @@ export async function untilCrdsFit(
       { missing: shown, remedy },
       'the CRDs are older than the operator; nothing is done until they fit',
     );
-    await pause(systemClock, lookMs * timeScale, signal);
-    signal.throwIfAborted();
-  }
-}
-
-/** The one that goes before us among those who hold the Lease of this name in other namespaces, if they are alive. */
-export function rivalOf(
-  own: { readonly namespace: string },
-  holders: readonly Holder[],
-  now: number,
-): Holder | undefined {
-  const mine = holders.find(({ namespace }) => namespace === own.namespace);
-  return holders.find((other) => {
-    if (other.namespace === own.namespace || other.holder === '') return false;
-    if (now - other.renewedAt > other.durationSeconds * 1000 + lateMs) return false;
-    // Each has written its Lease before it looks, so of two that start at once just one goes before the other.
-    const order = other.acquiredAt - (mine?.acquiredAt ?? Number.POSITIVE_INFINITY);
-    return order < 0 || (order === 0 && other.namespace < own.namespace);
-  });
-}
-
-/** Waits while another installation of the same operator id is alive: two would undo each other's work. */
-export async function untilAlone(
-  options: Surroundings & {
-    readonly holders: (signal: AbortSignal) => Promise<readonly Holder[]>;
-    readonly namespace: string;
-    readonly operatorID: string;
-  },
-): Promise<void> {
-  const { log, timeScale, signal, namespace, operatorID, holders } = options;
-  for (;;) {
-    const found = await holders(signal).catch((error: unknown) => {
-      log.error({ err: error }, 'whether another installation has this operator id could not be read');
-      return undefined;
-    });
-    const rival = found && rivalOf({ namespace }, found, systemClock.wall());
-    if (found !== undefined && rival === undefined) return;
-    if (rival !== undefined) {
-      const remedy = `Give one of the two another --operator-id, or uninstall the one in namespace ${rival.namespace}.`;
-      const fields = { operatorID, otherNamespace: rival.namespace, remedy };
-      log.error(fields, 'another installation has the same operator id; nothing is done beside it');
-    }
     await pause(systemClock, lookMs * timeScale, signal);
     signal.throwIfAborted();
   }

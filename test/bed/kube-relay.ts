@@ -14,6 +14,13 @@ export interface KubeWrite {
   readonly path: string;
 }
 
+export interface KubeNotification {
+  /** As the API server wrote it. */
+  readonly line: string;
+  /** Of whom it is for. */
+  readonly authorization: string | undefined;
+}
+
 /** A status is answered instead of asking the API server; the others break the connection, or hold the answer back. */
 export type KubeFault = 409 | 403 | 404 | 429 | 500 | 503 | 'reset' | 'resetAfterEffect' | 'slow';
 
@@ -41,9 +48,9 @@ export interface KubeRelay {
   }): Armed;
   /** Tells each line of each watch; call what is answered to be told no more. */
   onNotification(tell: (line: string) => void): () => void;
-  /** The same of notifications; `matches` is asked with the line as the API server wrote it. */
+  /** The same of notifications. */
   failWatch(fault: {
-    readonly matches: (line: string) => boolean;
+    readonly matches: (notification: KubeNotification) => boolean;
     readonly after: number;
     readonly how: WatchFault;
   }): Armed;
@@ -66,7 +73,7 @@ export async function startKubeRelay(kube: Pick<Kube, 'url' | 'caPem'>): Promise
   const writes: KubeWrite[] = [];
   const failing = {
     writes: new Set<Waiting<KubeWrite, KubeFault>>(),
-    watches: new Set<Waiting<string, WatchFault>>(),
+    watches: new Set<Waiting<KubeNotification, WatchFault>>(),
   };
   const listeners = new Set<(line: string) => void>();
   const sockets = new Set<Socket>();
@@ -146,7 +153,7 @@ export async function startKubeRelay(kube: Pick<Kube, 'url' | 'caPem'>): Promise
         if (isOver) return;
         for (const tell of listeners) tell(line);
         const held = afterTheNext.splice(0);
-        const how = strike(failing.watches, line);
+        const how = strike(failing.watches, { line, authorization: incoming.headers.authorization });
         if (how === 'cut') endWith('');
         else if (how === 'expired') endWith(`${tooOld}\n`);
         else if (how === 'silent') isOver = true;

@@ -43,6 +43,7 @@ export const needs = {
   drift: ['changes by tests'],
   endings: [],
   gone: ['cluster changes'],
+  'half-open': [],
   leadership: ['limits and delays'],
   'least-privilege': ['limits and delays', 'changes by tests', 'other accounts', 'proxies', 'EKS'],
   'least-privilege-namespaces': ['trust policies'],

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { annotations } from '../../src/api/names.ts';
 import { type Aws, startAws } from '../aws/aws.ts';
 import { readAudit, writesOf } from '../bed/audit.ts';
 import { findBinaries } from '../bed/binaries.ts';
@@ -317,7 +318,11 @@ describe('a cluster that is not as it should be', () => {
       const lease = (holderIdentity: string) => ({
         apiVersion: 'coordination.k8s.io/v1',
         kind: 'Lease',
-        metadata: { name: `iamdb-operator-${operatorID}`, namespace: 'other-install' },
+        metadata: {
+          name: `iamdb-operator-${operatorID}`,
+          namespace: 'other-install',
+          annotations: { [annotations.works]: 'true' },
+        },
         spec: {
           holderIdentity,
           leaseDurationSeconds: 3600,

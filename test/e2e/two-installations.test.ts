@@ -7,6 +7,7 @@ import {
   operatorAccount,
   operatorNamespace,
 } from '../stage/cluster.ts';
+import { operatorID } from '../stage/account.ts';
 import { checkoutRole, quickSettings, type Scene, sceneOf, userManifest } from '../stage/scene.ts';
 import { type Replica, type Stage, startStage } from '../stage/stage.ts';
 import { until } from '../stage/wait.ts';
@@ -45,23 +46,29 @@ const asked = async () =>
   );
 const awsCallsOf = ({ name }: Replica) =>
   stage.aws.calls.filter(({ principal }) => principal.endsWith(`/iamdb-operator/${name}`));
+const linesOf = (replica: Replica, msg: string) => replica.log().filter((line) => line['msg'] === msg);
+const told = 'another installation has the same operator id; nothing is done beside it';
+
+/** Until the second has looked once more, and still waits. */
+async function untilItLooksAgain(): Promise<void> {
+  const before = linesOf(second, told).length;
+  await until('the second to look again and to wait on', () => linesOf(second, told).length > before, {
+    seen: () => second.log().slice(-3),
+  });
+}
 
 // Each goes on where the one before ended.
 describe('a second installation of the same operator id', () => {
   it('says whose id it is and what to do, and changes nothing', async () => {
     await second.start();
-    const told = 'another installation has the same operator id; nothing is done beside it';
-    const lines = () => second.log().filter(({ msg }) => msg === told);
-    await until('its log to tell of the first', () => lines().length > 0, {
-      seen: () => second.log().slice(-3),
-    });
-    expect(lines()[0]).toMatchObject({
+    await untilItLooksAgain();
+    expect(linesOf(second, told)[0]).toMatchObject({
       operatorID: 'stage',
       otherNamespace: operatorNamespace,
       remedy: expect.stringContaining('another --operator-id') as string,
     });
     expect((await scene.read(ofSecond))?.metadata.finalizers).toBeUndefined();
-    expect(second.log().filter(({ msg }) => msg === 'leading')).toEqual([]);
+    expect(linesOf(second, 'leading')).toEqual([]);
     expect(awsCallsOf(second)).toEqual([]);
     const writing = new Set(['create', 'update', 'patch', 'delete']);
     const written = (await asked()).filter(({ verb }) => writing.has(verb));
@@ -77,8 +84,32 @@ describe('a second installation of the same operator id', () => {
     expect(all.status).toBe(403);
   });
 
-  it('takes up its own namespace once the first is gone', async () => {
+  it.each(['stop', 'kill'] as const)(
+    'goes on waiting over a %s of the first, which goes on with its work',
+    async (end) => {
+      const led = linesOf(stage.operator, 'leading').length;
+      await stage.operator[end]();
+      await untilItLooksAgain();
+      await stage.operator.start();
+      // One that was killed is followed once its Lease has run out.
+      await until('the first to lead again', () => linesOf(stage.operator, 'leading').length > led, {
+        withinMs: 45_000,
+        seen: () => [stage.operator.log().slice(-3), second.log().slice(-3)],
+      });
+      await untilItLooksAgain();
+      expect(linesOf(second, 'leading')).toEqual([]);
+      expect(awsCallsOf(second)).toEqual([]);
+      await scene.lookAgain(ofFirst);
+    },
+  );
+
+  it('takes up its own namespace once the first is gone, and its Lease', async () => {
     await stage.operator.stop();
+    await scene.delete({
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { namespace: operatorNamespace, name: `iamdb-operator-${operatorID}` },
+    });
     await scene.untilReady(ofSecond, 45_000);
     expect(await scene.login('payments_second')).toBe('payments_second');
     expect(await scene.login('payments_first')).toBe('payments_first');

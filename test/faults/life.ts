@@ -197,7 +197,7 @@ function arm({ aws, relays }: Stage, id: string, plan: Plan): { wasHit(): boolea
     case 'kube':
       return relays.kube.failWrite({ ...plan, matches: about.kube });
     case 'watch':
-      return relays.kube.failWatch({ ...plan, matches: about.watch });
+      return relays.kube.failWatch({ ...plan, matches: ({ line }) => about.watch(line) });
     case 'sql':
       return relays.statements.fail({ ...plan, matches: about.sql });
     case 'iam': {

@@ -65,6 +65,7 @@ export interface Replica extends OperatorProcess {
   readonly name: string;
   /** How the API server's audit log names its token. */
   readonly credentialID: string;
+  readonly token: string;
 }
 
 export interface DatabaseManifest {
@@ -193,7 +194,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
           ...changed,
         },
       });
-      return { ...running, name, credentialID: `JTI=${idOf(token)}` };
+      return { ...running, name, credentialID: `JTI=${idOf(token)}`, token };
     };
     const operator = await replica('operator');
 

@@ -1,4 +1,5 @@
 // The election's port over a Lease of coordination.k8s.io.
+import { annotations } from '../../api/names.ts';
 import type { LeasePort, LeaseRecord, StoredLease } from '../../controller/leader.ts';
 import type { KubeObject } from '../../controller/object.ts';
 import { fromMicroTime, microTime } from './micro-time.ts';
@@ -7,6 +8,7 @@ import { kinds } from './resource.ts';
 import type { KubeTransport } from './transport.ts';
 
 interface Lease extends KubeObject {
+  readonly metadata: KubeObject['metadata'] & { readonly annotations?: Readonly<Record<string, string>> };
   readonly spec?: {
     readonly holderIdentity?: string | null;
     readonly leaseDurationSeconds?: number | null;
@@ -28,11 +30,13 @@ export function leasePort(
       return stored === undefined ? undefined : asRecord(stored);
     },
     create: async (record, signal) =>
-      asRecord(await leases.create({ metadata: { ...lease }, spec: asSpec(record) }, { signal })),
+      asRecord(
+        await leases.create({ metadata: { ...lease, ...noteOf(record) }, spec: asSpec(record) }, { signal }),
+      ),
     update: async ({ version, ...record }, signal) =>
       asRecord(
         await leases.replace(
-          { metadata: { ...lease, resourceVersion: version }, spec: asSpec(record) },
+          { metadata: { ...lease, resourceVersion: version, ...noteOf(record) }, spec: asSpec(record) },
           { signal },
         ),
       ),
@@ -47,6 +51,8 @@ export interface Holder {
   readonly acquiredAt: number;
   readonly renewedAt: number;
   readonly durationSeconds: number;
+  /** Whether that installation works, or did when it was renewed last. */
+  readonly works: boolean;
 }
 
 /** Who holds the Leases of that name, in whatever namespace. */
@@ -59,6 +65,8 @@ export async function leaseHolders(
   const { items } = await leases.list({ fieldSelector: `metadata.name=${name}`, signal });
   return items.map((item) => ({ namespace: item.metadata.namespace ?? '', ...asRecord(item) }));
 }
+
+const noteOf = ({ works }: LeaseRecord) => (works ? { annotations: { [annotations.works]: 'true' } } : {});
 
 function asSpec(record: LeaseRecord): NonNullable<Lease['spec']> {
   return {
@@ -78,5 +86,6 @@ function asRecord({ metadata, spec = {} }: Lease): StoredLease {
     acquiredAt: fromMicroTime(spec.acquireTime),
     renewedAt: fromMicroTime(spec.renewTime),
     transitions: spec.leaseTransitions ?? 0,
+    works: metadata.annotations?.[annotations.works] === 'true',
   };
 }

@@ -276,6 +276,23 @@ test('a half-open stream is cut after the watchdog time and taken up again', asy
   await watching();
 });
 
+test('who asks for a list hears of what a half-open watch did not tell', async () => {
+  server.put('a', { spec: '1' });
+  const { specs, incidents, news } = await observe({});
+  server.watches.silence();
+  server.put('a', { spec: '2' });
+  server.put('b', { spec: '1' });
+  await reflector?.refresh(AbortSignal.timeout(5_000));
+  expect(specs()).toEqual({ a: '2', b: '1' });
+  expect(news.slice(1)).toEqual(['updated team/a uid-1', 'added team/b uid-2']);
+  // The half-open one was really closed, and the next one goes on from the list.
+  await watching();
+  server.put('a', { spec: '3' });
+  await until(() => expect(specs()).toEqual({ a: '3', b: '1' }));
+  expect(lists()).toHaveLength(2);
+  expect(incidents).toEqual([]);
+});
+
 test('bookmarks alone keep a quiet stream alive', async () => {
   const { incidents } = await observe({ timing: { watchdogMs: 1_000 } });
   const begun = performance.now();
