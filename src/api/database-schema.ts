@@ -137,7 +137,7 @@ export const databaseSchema = {
           type: 'boolean',
           default: false,
           description:
-            'Let users be deleted while the database cannot be reached: their rights in IAM end, and their roles stay as they are (event RoleGivenUp). A database that AWS has not known for 15 minutes is gone, whatever this says.',
+            'Let users be deleted while no session of the admin is to be had that could end their roles, as where the database does not answer, is stopped or read-only, has IAM authentication off, or the admin cannot log in: their rights in IAM end, and their roles stay as they are (event RoleGivenUp). A database that AWS has not known for 15 minutes is gone, whatever this says.',
         },
         probe: {
           description: 'When logins are proven.',

@@ -11,7 +11,7 @@ export const eventReasons = {
   },
   RoleGivenUp: {
     means:
-      'A user was deleted and its role not ended: the database is gone, or cannot be reached and has orphanOnUnreachable.',
+      'A user was deleted and its role not ended: the database is gone, or cannot be reached as the admin and has orphanOnUnreachable.',
     remedy: 'Nothing if the database is gone. Else DROP ROLE once it can be reached.',
   },
   RoleLeft: {

@@ -1,14 +1,14 @@
 // What the operator remembers between passes, in memory only; all of it can be found out again.
-import type { Marked } from '../reconcile/claim.ts';
 import type { DatabaseState } from '../reconcile/database-state.ts';
 import { Failure } from '../kernel/failure.ts';
 import type { Loss } from '../reconcile/loss.ts';
 import type { Proof, Stranger } from '../reconcile/world.ts';
+import type { Mark } from '../resources/role/mark.ts';
 
 export interface Knowledge {
   readonly states: Map<string, DatabaseState>;
   /** By server and user name: what the mark of a contested role said. */
-  readonly marks: Map<string, { readonly marked: Marked | undefined }>;
+  readonly marks: Map<string, { readonly mark: Mark | undefined }>;
   readonly vetted: Set<string>;
   readonly disowned: Map<string, Stranger>;
   readonly proofs: Map<string, Proof>;

@@ -167,8 +167,8 @@ export function createWorld(options: {
         return new Failure('unavailable', 'DatabaseUnavailable', 'The server is not open.');
       try {
         // Where nobody may look there is no mark to go by.
-        const marked = server && (await readMark(server, username, operatorID, signal));
-        known.marks.set(`${serverResourceID} ${username}`, { marked });
+        const mark = server && (await readMark(server, username, signal));
+        known.marks.set(`${serverResourceID} ${username}`, { mark });
         return undefined;
       } catch (thrown) {
         return asFailure(thrown);

@@ -8,26 +8,16 @@ const claimant = (name: string, creationTimestamp = '2026-01-01T00:00:00Z', name
 
 const older = claimant('zeta', '2026-01-01T00:00:00Z');
 const younger = claimant('alpha', '2026-01-02T00:00:00Z');
+const nobody = () => false;
 
 describe('of several objects that ask for one user name', () => {
   it.each([
-    ['the older holds it', [younger, older], undefined, 'zeta'],
-    [
-      'the marked holds it, though younger',
-      [older, younger],
-      { namespace: 'payments', name: 'alpha' },
-      'alpha',
-    ],
-    [
-      'the older holds it where the mark names none of them',
-      [younger, older],
-      { namespace: 'x', name: 'alpha' },
-      'zeta',
-    ],
+    ['the older holds it where none may keep the role', [younger, older], undefined, 'zeta'],
+    ['who may keep the role holds it, though younger', [older, younger], 'alpha', 'alpha'],
     ['the name decides between two of one second', [claimant('b'), claimant('a')], undefined, 'a'],
-    ['nobody holds what nobody asks for', [], undefined, undefined],
-  ])('%s', (_sentence, claimants, marked, expected) => {
-    expect(holderOf(claimants, marked)?.metadata.name).toBe(expected);
+    ['nobody holds what nobody asks for', [], 'alpha', undefined],
+  ])('%s', (_sentence, claimants, keeper, expected) => {
+    expect(holderOf(claimants, ({ metadata }) => metadata.name === keeper)?.metadata.name).toBe(expected);
   });
 
   it('the same one holds it in whatever order they are found', () => {
@@ -43,10 +33,10 @@ describe('of several objects that ask for one user name', () => {
           const claimants = all.map((one) =>
             claimant(one.name, `2026-01-01T00:00:${one.second}Z`, one.namespace),
           );
-          const expected = holderOf(claimants, undefined)?.metadata.uid;
-          expect(holderOf(claimants.toReversed(), undefined)?.metadata.uid).toBe(expected);
+          const expected = holderOf(claimants, nobody)?.metadata.uid;
+          expect(holderOf(claimants.toReversed(), nobody)?.metadata.uid).toBe(expected);
           const eldest = Math.min(...all.map(({ second }) => second));
-          expect(holderOf(claimants, undefined)?.metadata.creationTimestamp).toContain(`:${eldest}Z`);
+          expect(holderOf(claimants, nobody)?.metadata.creationTimestamp).toContain(`:${eldest}Z`);
         },
       ),
     );

@@ -8,22 +8,14 @@ export function byAge(a: IamDatabaseUser, b: IamDatabaseUser): number {
 
 const ageKey = ({ metadata: m }: IamDatabaseUser) => `${m.creationTimestamp} ${m.namespace}/${m.name}`;
 
-/** The object that the role's mark names, as far as a claim needs it. */
-export interface Marked {
-  readonly namespace: string;
-  readonly name: string;
-}
-
 /**
  * The holder among objects that are allowed and resolved and ask for the same user name on the same server. The role's
- * mark outranks age; age decides where there is no mark, or where it names none of them.
+ * mark outranks age: who may keep the role by it holds the name, as for anybody else there would be nothing to hold. Age
+ * decides where there is no mark, or where it lets none of them.
  */
 export function holderOf(
   claimants: readonly IamDatabaseUser[],
-  marked: Marked | undefined,
+  mayKeepRole: (claimant: IamDatabaseUser) => boolean,
 ): IamDatabaseUser | undefined {
-  const named = claimants.find(
-    ({ metadata }) => metadata.namespace === marked?.namespace && metadata.name === marked.name,
-  );
-  return named ?? claimants.toSorted(byAge)[0];
+  return claimants.find(mayKeepRole) ?? claimants.toSorted(byAge)[0];
 }

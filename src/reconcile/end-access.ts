@@ -12,7 +12,14 @@ import { type NextLook, whenSomethingHappens } from './next-look.ts';
 import { isByOthers, roleLeft } from './role-by-others.ts';
 import { report } from './report-user.ts';
 import { hasBegun, standingOf } from './standing.ts';
-import { isGivenUp, roleGivenUp, unreachable, withWayOut, withWayOutOfAccount } from './orphan.ts';
+import {
+  isGivenUp,
+  roleGivenUp,
+  unreachable,
+  withWayOut,
+  withWayOutOfAccount,
+  withWayOutOfRole,
+} from './orphan.ts';
 import { failed, type Link } from './status.ts';
 import type { Event, World } from './world.ts';
 
@@ -30,7 +37,10 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
     const end = await endRole(user, as, world, signal);
     const { failure } = end;
     ({ sha256 } = end);
-    if (!isGivenUp(user, failure, world)) return failure;
+    if (!isGivenUp(user, failure, world)) {
+      const isKept = database !== undefined && !byOthers;
+      return failure === undefined || !isKept ? failure : withWayOutOfRole(failure);
+    }
     givenUp = true;
     return undefined;
   };

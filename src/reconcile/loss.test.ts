@@ -30,6 +30,7 @@ function judge({
 }: Input): Loss {
   const [user = aUser()] = all;
   return judgeLoss(user, database, {
+    operatorID: 'operator-1',
     database: () => database,
     databases: () => [database],
     stateOf: () => ({ target: aTarget(), admin: { serverVersion: '17' }, server: undefined }),

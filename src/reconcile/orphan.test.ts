@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aDatabase, aTarget, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
 import { roleModel } from '../../test/builders/role-model.ts';
 import { aWorld, type TestWorld } from '../../test/builders/world.ts';
+import type { Reason } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
 import type { RoleServer } from '../resources/role/server.ts';
 import { reconcileDatabase } from './database.ts';
@@ -80,6 +81,8 @@ async function withTwin(world: TestWorld, spec: Partial<IamDatabaseUser['spec']>
   world.put({ ...twin, spec: { ...twin.spec, ...spec } });
 }
 
+const said = (world: TestWorld) =>
+  world.stored().status?.conditions?.find(({ type }) => type === 'Ready')?.message;
 const isGone = (world: TestWorld) => world.user(key) === undefined;
 const reasons = (world: TestWorld) => world.events.map(({ event }) => event.reason);
 
@@ -220,6 +223,50 @@ describe('a database that cannot be reached', () => {
     expect(world.policies.allowed(roleARN)).toEqual([]);
   });
 
+  it.each<[string, Reason, boolean]>([
+    ['its certificate is not to be trusted', 'CertificateRejected', true],
+    ['it is read-only', 'ReadOnlyServer', true],
+    ['it refuses the admin', 'AdminLoginRefused', true],
+    ["the admin's Secret is gone", 'AdminSecretMissing', true],
+    ['the password that RDS keeps is not to be had', 'ManagedSecretUnavailable', true],
+    ['its address may not be dialled', 'AddressRefused', true],
+    ['the admin lacks a right over the role', 'RolesNotAdministrable', false],
+    ['the admin becomes somebody else', 'AdminRedirected', false],
+    ['the admin may not create roles', 'MissingCreateRole', false],
+    ['its admin is being changed', 'AdminChanging', false],
+    ['a blue/green deployment is under way', 'BlueGreenInProgress', false],
+    ['AWS asks to slow down', 'Throttled', false],
+    ['AWS does not answer', 'AwsUnavailable', false],
+    ['Kubernetes does not show the Secret', 'KubernetesUnavailable', false],
+    ['something unforeseen happened', 'InternalError', false],
+  ])('whose users may go, and why its roles cannot be ended: %s', async (_, reason, isLet) => {
+    const world = await leaving({ orphanOnUnreachable: true });
+    world.roles.broken.observe = new Failure('denied', reason, 'So it is.');
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(false);
+    expect(said(world)?.includes('orphanOnUnreachable')).toBe(isLet);
+    world.time += 2 * minute;
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(isLet);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+  });
+
+  it.each<[string, Reason, boolean]>([
+    ['IAM authentication was switched off', 'IamAuthenticationOff', true],
+    ['it runs another engine by now', 'EngineNotSupported', true],
+    ['it is in a partition that is not known', 'PartitionNotSupported', true],
+    ['its account lets the operator in no more', 'AssumeRoleRefused', false],
+  ])('whose users may go, and what AWS says of it: %s', async (_, reason, isLet) => {
+    const world = await leaving({ orphanOnUnreachable: true });
+    const failure = new Failure('invalid', reason, 'So it is.');
+    await answers(world, [[0, failure]]);
+    expect(isGone(world)).toBe(false);
+    expect(said(world)?.includes('orphanOnUnreachable')).toBe(isLet);
+    await answers(world, [[2, failure]]);
+    expect(isGone(world)).toBe(isLet);
+    expect(world.policies.allowed(roleARN)).toEqual([]);
+  });
+
   it('is waited for anew by an operator that was just started', async () => {
     const world = await leaving({ orphanOnUnreachable: true });
     world.roles.broken.observe = down;
@@ -307,6 +354,24 @@ describe('a database that cannot be reached', () => {
     expect(isGone(world)).toBe(true);
     await world.convergePolicy(roleARN, signal);
     expect(world.policies.released(roleARN)).toEqual([dbARN('payments_checkout')]);
+  });
+
+  it.each([
+    [new Failure('denied', 'RolesNotAdministrable', 'No right.'), true],
+    [new Failure('denied', 'AccessDenied', 'No right.'), true],
+    [new Failure('unavailable', 'DatabaseBusy', 'Busy.'), false],
+    [down, false],
+  ])('says how to let users go whose role a person could mend: %s', async (failure, isTold) => {
+    const world = await leaving();
+    world.roles.broken.observe = failure;
+    await reconcileUser(key, world, signal);
+    expect(said(world)?.includes('spec.role.delivery None')).toBe(isTold);
+    const database = world.storedDatabase();
+    world.put({ ...database, spec: { ...database.spec, role: { delivery: 'None' } } });
+    await reconcileUser(key, world, signal);
+    expect(isGone(world)).toBe(true);
+    expect(reasons(world)).toContain('RoleLeft');
+    expect(world.policies.allowed(roleARN)).toEqual([]);
   });
 
   it('lets nobody go whose rights in IAM cannot be ended', async () => {

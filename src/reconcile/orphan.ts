@@ -13,15 +13,24 @@ export const goneAfterMs = 900_000;
 export const patienceMs = 60_000;
 
 /**
- * Waiting for these is waiting for the database itself. A server that is only busy is none of them: it answers, and whoever
- * is to lose its access may be what keeps it busy.
+ * Waiting for these is waiting for the database itself: no session of the admin that could change anything is to be had
+ * (ADR 39). A server that is only busy is none of them: it answers, and whoever is to lose its access may be what keeps
+ * it busy. Nor is AWS that does not answer, which is no news about the database.
  */
 export const unreachable: ReadonlySet<Reason> = new Set([
   'DatabaseUnavailable',
   'DatabaseStopped',
   'TargetMissing',
   'TargetNotReady',
+  'IamAuthenticationOff',
+  'EngineNotSupported',
+  'PartitionNotSupported',
+  'AddressRefused',
+  'CertificateRejected',
+  'ReadOnlyServer',
   'AdminLoginRefused',
+  'AdminSecretMissing',
+  'ManagedSecretUnavailable',
 ]);
 
 /**
@@ -69,7 +78,7 @@ export const roleGivenUp = ({ spec }: IamDatabaseUser, state: DatabaseState | un
   message:
     state?.isGone === true
       ? `AWS has not known the database of IamDatabase ${spec.databaseRef.name} for a quarter of an hour: role "${spec.username}" in it was not looked at.`
-      : `IamDatabase ${spec.databaseRef.name} cannot be reached and lets users go (orphanOnUnreachable): role "${spec.username}" was not ended. Its IAM access is gone; once the database is there again, DROP ROLE.`,
+      : `IamDatabase ${spec.databaseRef.name} cannot be reached and lets users go (orphanOnUnreachable): role "${spec.username}" was not ended, nor were sessions that it may have. Its IAM access is gone; once the database is there again, DROP ROLE.`,
 });
 
 /** Whoever waits for a database has to know how long, and how not to. */
@@ -82,6 +91,19 @@ export function withWayOut({ kind, reason, message, cause, retryAfterMs }: Failu
     cause,
     retryAfterMs,
   });
+}
+
+/**
+ * Of a database that can be reached, and whose role cannot be ended before a person mends something: a right that the admin
+ * or the operator lacks. Where that is not to be, there is a way as well.
+ */
+export function withWayOutOfRole(failure: Failure): Failure {
+  const { kind, reason, message, cause, retryAfterMs } = failure;
+  const passes = kind === 'unavailable' || kind === 'throttled' || kind === 'unexpected';
+  if (passes || unreachable.has(reason) || reason === 'AssumeRoleRefused') return failure;
+  const way =
+    'Or let users go and leave their roles as they are: spec.role.delivery None of the IamDatabase.';
+  return new Failure(kind, reason, `${message} ${way}`, { cause, retryAfterMs });
 }
 
 /**

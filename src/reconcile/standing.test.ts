@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { aDatabase, aNamespace, aRule, aTarget, aUser, begun, deleted } from '../../test/builders/objects.ts';
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
-import type { Marked } from './claim.ts';
 import type { DatabaseState } from './database-state.ts';
 import { Failure } from '../kernel/failure.ts';
+import type { Mark } from '../resources/role/mark.ts';
 import { contestedServer, isDisallowed, standingOf, type View } from './standing.ts';
 
 const resolved: DatabaseState = {
@@ -19,11 +19,12 @@ function aView(input: {
   readonly states?: Readonly<Record<string, DatabaseState>>;
   readonly namespaces?: readonly string[];
   /** null: it was read, and there is none. */
-  readonly mark?: Marked | null;
+  readonly mark?: Mark | null;
 }): View {
   const { users = [], databases = [aDatabase()], states = { orders: resolved }, mark } = input;
   const known = input.namespaces ?? ['payments'];
   return {
+    operatorID: 'operator-1',
     database: (name) => databases.find(({ metadata }) => metadata.name === name),
     databases: () => databases,
     stateOf: (name) => states[name],
@@ -31,7 +32,7 @@ function aView(input: {
     usersNamed: (username) => users.filter(({ spec }) => spec.username === username),
     usersOf: (name) => users.filter(({ spec }) => spec.databaseRef.name === name),
     serviceAccount: () => undefined,
-    markOf: () => (mark === undefined ? undefined : { marked: mark ?? undefined }),
+    markOf: () => (mark === undefined ? undefined : { mark: mark ?? undefined }),
   };
 }
 
@@ -344,7 +345,24 @@ describe('maxUsers', () => {
 describe('where another object asks for the same user name', () => {
   const other = aUser({ metadata: { name: 'other', creationTimestamp: '2026-01-02T00:00:00Z' } });
   const older = aUser({ metadata: { name: 'older', creationTimestamp: '2025-01-01T00:00:00Z' } });
-  const named = { namespace: 'payments', name: 'other' };
+  /** Of the role that they ask for, as it would be written for `other` on this server. */
+  const named: Mark = {
+    operatorID: 'operator-1',
+    namespaceUID: 'uid-payments',
+    namespace: 'payments',
+    name: 'other',
+    uid: 'uid-payments-other',
+    serverResourceID: 'cluster-ABC',
+    groups: [],
+    databases: [],
+    settings: [],
+  };
+  const trusting = { databases: [aDatabase({ spec: { trustedOperatorIDs: ['operator-0'] } })] };
+  const again = { ...other, spec: { ...other.spec, databaseRef: { name: 'again' } } };
+  const trustingAgain = aDatabase({
+    metadata: { name: 'again' },
+    spec: { trustedOperatorIDs: ['operator-0'] },
+  });
 
   it.each<[string, string, IamDatabaseUser, Parameters<typeof aView>[0]]>([
     ['it is contested until the mark was read', 'contested', aUser(), { users: [other] }],
@@ -355,7 +373,67 @@ describe('where another object asks for the same user name', () => {
       'the older holds it where the mark names nobody who asks',
       'eligible',
       aUser(),
-      { users: [other], mark: { namespace: 'gone', name: 'gone' } },
+      { users: [other], mark: { ...named, namespace: 'gone', name: 'gone' } },
+    ],
+    [
+      'the marked holds it, though it was made anew, on a restored copy of the server',
+      'refused: Conflict',
+      aUser(),
+      { users: [other], mark: { ...named, uid: 'uid-of-its-first-life', serverResourceID: 'cluster-OLD' } },
+    ],
+    [
+      'the older holds it where another namespace of that name is marked',
+      'eligible',
+      aUser(),
+      { users: [other], mark: { ...named, namespaceUID: 'uid-of-an-earlier-namespace' } },
+    ],
+    [
+      'the older holds it where another operator marked the role',
+      'eligible',
+      aUser(),
+      { users: [other], mark: { ...named, operatorID: 'operator-0' } },
+    ],
+    [
+      'whom an operator marked that its database trusts holds it, though its namespace was another one',
+      'refused: Conflict',
+      aUser(),
+      {
+        ...trusting,
+        users: [other],
+        mark: { ...named, operatorID: 'operator-0', namespaceUID: 'uid-in-the-old-cluster' },
+      },
+    ],
+    [
+      'so does the one itself, though an older one was applied first',
+      'eligible',
+      other,
+      {
+        ...trusting,
+        users: [older],
+        mark: { ...named, operatorID: 'operator-0', namespaceUID: 'uid-in-the-old-cluster' },
+      },
+    ],
+    [
+      'whom an operator marked that its own IamDatabase trusts holds it, whatever the other one trusts',
+      'refused: Conflict',
+      aUser(),
+      {
+        users: [again],
+        databases: [aDatabase(), trustingAgain],
+        states: { orders: resolved, again: resolved },
+        mark: { ...named, operatorID: 'operator-0' },
+      },
+    ],
+    [
+      'no trust of another IamDatabase helps it',
+      'eligible',
+      aUser(),
+      {
+        users: [other],
+        databases: [aDatabase(), trustingAgain],
+        states: { orders: resolved, again: resolved },
+        mark: { ...named, operatorID: 'operator-0' },
+      },
     ],
     [
       'one that is leaving holds it until it is gone',

@@ -1,16 +1,20 @@
 // Where a user stands before anything is done for it: resolved, allowed, and holder of its name, or why not.
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { judgeAllowed, type NamespaceFacts, type Permission } from './allow.ts';
-import { byAge, holderOf, type Marked } from './claim.ts';
+import { byAge, holderOf } from './claim.ts';
 import type { DatabaseState } from './database-state.ts';
+import { ownerOf } from './owner.ts';
 import { principalsOf, type Principals, type ServiceAccountView } from './principals.ts';
 import { Failure } from '../kernel/failure.ts';
+import { type Mark, mayKeep } from '../resources/role/mark.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
 import { userFinalizer } from '../api/names.ts';
 import type { AllowRule } from '../api/schema.ts';
 
 /** What is known of the cluster, to judge with. All of it comes from caches; nothing here waits. */
 export interface View extends ServiceAccountView {
+  /** What this installation signs with. */
+  readonly operatorID: string;
   database(name: string): IamDatabase | undefined;
   stateOf(database: string): DatabaseState | undefined;
   namespace(name: string): NamespaceFacts | undefined;
@@ -18,7 +22,7 @@ export interface View extends ServiceAccountView {
   usersOf(database: string): readonly IamDatabaseUser[];
   databases(): readonly IamDatabase[];
   /** What the mark of a contested role says, as last read; undefined where it was not read. */
-  markOf(serverResourceID: string, username: string): { readonly marked: Marked | undefined } | undefined;
+  markOf(serverResourceID: string, username: string): { readonly mark: Mark | undefined } | undefined;
 }
 
 export interface Eligible {
@@ -48,7 +52,7 @@ export function standingOf(user: IamDatabaseUser, view: View): Standing {
   if (claimants.length <= 1) return allowed;
   const read = view.markOf(target.serverResourceID, user.spec.username);
   if (read === undefined) return { state: 'contested', target };
-  const holder = holderOf(claimants, read.marked);
+  const holder = holderOf(claimants, (one) => mayKeepRole(one, read.mark, target, view));
   if (holder === undefined || holder.metadata.uid === user.metadata.uid) return allowed;
   const { namespace, name } = holder.metadata;
   return {
@@ -60,6 +64,18 @@ export function standingOf(user: IamDatabaseUser, view: View): Standing {
       `IamDatabaseUser ${namespace}/${name} holds user name "${user.spec.username}" on this server. Use another user name, or delete that object.`,
     ),
   };
+}
+
+/** By the rule of the role itself, so that nobody holds a name whose role it would be refused. */
+function mayKeepRole(
+  one: IamDatabaseUser,
+  mark: Mark | undefined,
+  { serverResourceID }: ResolvedTarget,
+  view: View,
+): boolean {
+  const namespaceUID = view.namespace(one.metadata.namespace)?.uid ?? '';
+  const database = view.database(one.spec.databaseRef.name);
+  return mayKeep(ownerOf(one, namespaceUID, database, serverResourceID, view.operatorID), mark);
 }
 
 /** The server on which somebody else asks for the same name too, if that is so: the role's mark has to be read again. */

@@ -47,7 +47,6 @@ export interface Event {
 }
 
 export interface World extends View, AssociationView {
-  readonly operatorID: string;
   /** Whose objects this operator sees: recorded with each policy, so that nobody else's are taken for orphans. */
   scope(): string;
   /** Resource ids of all databases of an account that are resolved. */

@@ -10,7 +10,6 @@ import {
 import { sharedPasses } from '../../src/operator/shared-passes.ts';
 import { userIndexes } from '../../src/operator/users-by-role.ts';
 import type { NamespaceFacts } from '../../src/reconcile/allow.ts';
-import type { Marked } from '../../src/reconcile/claim.ts';
 import type { DatabaseState } from '../../src/reconcile/database-state.ts';
 import type { Resource } from '../../src/kernel/converge.ts';
 import { asFailure, Failure } from '../../src/kernel/failure.ts';
@@ -23,6 +22,7 @@ import type { RoleDocuments } from '../../src/resources/access/role-rights.ts';
 import type { AccessVerdict, AccessWish } from '../../src/resources/access/verdict.ts';
 import { connectionResource } from '../../src/resources/connection/resource.ts';
 import { policyThatAllows } from '../../src/resources/policy/policy.ts';
+import type { Mark } from '../../src/resources/role/mark.ts';
 import { whyKept, whyLeftAlone } from '../../src/resources/role/resource.ts';
 import type { RoleServer } from '../../src/resources/role/server.ts';
 import {
@@ -132,7 +132,7 @@ export function aWorld(
   const namespaces = new Map([['payments', aNamespace()]]);
   const associations = new Map<string, PodIdentity | Failure>();
   const known = new Map<string, DatabaseState>();
-  const marks = new Map<string, { readonly marked: Marked | undefined }>();
+  const marks = new Map<string, { readonly mark: Mark | undefined }>();
   const vetted = new Set<string>();
   const disowned = new Map<string, Stranger>();
   const proofs = new Map<string, Proof>();
@@ -300,9 +300,7 @@ export function aWorld(
       note(`read mark of ${username}`);
       await Promise.resolve();
       if (world.broken.readMark !== undefined) return asFailure(world.broken.readMark);
-      const mark = roles.markOf(username);
-      const marked = mark?.operatorID === 'op-1' ? { namespace: mark.namespace, name: mark.name } : undefined;
-      marks.set(`${resourceID} ${username}`, { marked });
+      marks.set(`${resourceID} ${username}`, { mark: roles.markOf(username) });
       return undefined;
     },
     role: () => roles.resource,

@@ -5,7 +5,11 @@ import { type Stage, startStage } from '../stage/stage.ts';
 
 let stage: Stage;
 let scene: Scene;
-const [letGo, held] = [userManifest('let-go'), userManifest('held')];
+const [letGo, switchedOff, held] = [
+  userManifest('let-go'),
+  userManifest('switched-off'),
+  userManifest('held'),
+];
 
 beforeAll(async () => {
   stage = await startStage({ usualPostgres: 14, settings: quickSettings });
@@ -13,8 +17,8 @@ beforeAll(async () => {
   await stage.operator.start();
   // What AWS was asked a moment before may be answered once more: the next look has to come soon.
   await scene.apply(stage.iamDatabase({ spec: { resync: { policy: 'Periodic', intervalSeconds: 30 } } }));
-  await Promise.all([letGo, held].map((user) => scene.apply(user)));
-  await Promise.all([letGo, held].map((user) => scene.untilReady(user)));
+  await Promise.all([letGo, switchedOff, held].map((user) => scene.apply(user)));
+  await Promise.all([letGo, switchedOff, held].map((user) => scene.untilReady(user)));
 });
 afterAll(() => stage.stop());
 
@@ -32,17 +36,32 @@ it('holds the deletion while the database cannot be reached, and the right in IA
   await scene.delete(letGo);
   const { message } = await scene.untilCondition(letGo, 'Ready', 'False', 'DatabaseUnavailable');
   expect(message).toContain('orphanOnUnreachable');
-  expect(namesIn(scene.allowedARNs('payments-checkout'))).toEqual(['payments_held']);
+  expect(namesIn(scene.allowedARNs('payments-checkout'))).toEqual(['payments_held', 'payments_switched_off']);
 });
 
 it('lets the user go once the owner says that it may, and tells that the role stays', async () => {
   await scene.patch(stage.iamDatabase(), { spec: { orphanOnUnreachable: true } });
   await scene.untilGone(letGo);
   await scene.untilEvent(letGo, 'RoleGivenUp', /orphanOnUnreachable.*DROP ROLE/);
-  expect(await roles()).toEqual(['payments_held', 'payments_let_go']);
+  expect(await roles()).toEqual(['payments_held', 'payments_let_go', 'payments_switched_off']);
   await scene.patch(stage.iamDatabase(), { spec: { orphanOnUnreachable: false } });
   await stage.database.gate.open();
   await expect(scene.login('payments_let_go')).rejects.toThrow(/authentication failed/);
+});
+
+it('does the same where IAM authentication was switched off for good', async () => {
+  await scene.untilReady(switchedOff);
+  stage.aws.rds.modifyCluster('orders-prod', { iamAuthentication: false });
+  await scene.untilCondition(switchedOff, 'DatabaseResolved', 'False', 'IamAuthenticationOff');
+  await scene.delete(switchedOff);
+  const { message } = await scene.untilCondition(switchedOff, 'Ready', 'False', 'IamAuthenticationOff');
+  expect(message).toContain('orphanOnUnreachable');
+  await scene.patch(stage.iamDatabase(), { spec: { orphanOnUnreachable: true } });
+  await scene.untilGone(switchedOff);
+  await scene.untilEvent(switchedOff, 'RoleGivenUp', /orphanOnUnreachable.*DROP ROLE/);
+  expect(namesIn(scene.allowedARNs('payments-checkout'))).toEqual(['payments_held']);
+  await scene.patch(stage.iamDatabase(), { spec: { orphanOnUnreachable: false } });
+  stage.aws.rds.modifyCluster('orders-prod', { iamAuthentication: true });
 });
 
 it('holds the deletion while AWS has not known the database for long, and then lets the user go', async () => {

@@ -106,6 +106,17 @@ describe('the mark of a role', () => {
     expect(await mark()).toMatchObject({ operator: 'old-cluster' });
     expect(allowed()).toEqual([]);
   });
+
+  it('of a trusted operator decides who holds a contested user name, whoever was applied first', async () => {
+    const early = userManifest('early', { username: 'payments_shop' });
+    await scene.apply(early);
+    await scene.untilCondition(early, 'RoleReady', 'False', 'RoleNotOurs');
+    await scene.apply(user);
+    await scene.untilReady(user);
+    expect(await mark()).toMatchObject({ operator: 'stage', name: 'shop' });
+    expect(await login()).toBe('payments_shop');
+    await scene.untilCondition(early, 'Allowed', 'False', 'Conflict');
+  });
 });
 
 it('without --operator-id an operator signs with the uid of kube-system', { timeout: 180_000 }, async () => {

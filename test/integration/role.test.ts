@@ -151,12 +151,14 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('a role on PostgreSQL %i', (major
 
   it('tells whose mark a role carries', async () => {
     await bring(admin, wish('contested'));
-    expect(await readMark(admin, 'contested', 'operator-1', soon())).toEqual({
+    expect(await readMark(admin, 'contested', soon())).toMatchObject({
+      operatorID: 'operator-1',
       namespace: 'payments',
       name: 'checkout',
     });
-    expect(await readMark(admin, 'contested', 'operator-2', soon())).toBeUndefined();
-    expect(await readMark(admin, 'no_such_role', 'operator-1', soon())).toBeUndefined();
+    await sql("CREATE ROLE unmarked; COMMENT ON ROLE unmarked IS 'of a person'");
+    expect(await readMark(admin, 'unmarked', soon())).toBeUndefined();
+    expect(await readMark(admin, 'no_such_role', soon())).toBeUndefined();
   });
 
   // From 16 on an admin that logs in by password cannot have users at all.

@@ -2,7 +2,7 @@
 import type { Resource } from '../../kernel/converge.ts';
 import { describeRole } from './describe.ts';
 import { endSessions } from './end-sessions.ts';
-import { formatMark, mayEnd } from './mark.ts';
+import { formatMark, type Mark, mayEnd } from './mark.ts';
 import { questionOf, reading, roleIn } from './observe.ts';
 import { planRole, stepsOf } from './plan.ts';
 import { reassign } from './reassign.ts';
@@ -45,16 +45,14 @@ export function roleResource(server: RoleServer): Resource<DesiredRole, Observed
   };
 }
 
-/** The object that a role's mark names, if this operator wrote it; undefined where there is no role or no such mark. */
+/** The mark that a role carries, whoever wrote it; undefined where there is no role or no mark. */
 export async function readMark(
   server: RoleServer,
   username: string,
-  operatorID: string,
   signal: AbortSignal,
-): Promise<{ readonly namespace: string; readonly name: string } | undefined> {
+): Promise<Mark | undefined> {
   const question = { username, groups: [], databases: [], ending: false };
-  const mark = roleIn(await server.ask(reading, question, signal)).role?.mark;
-  return mark?.operatorID === operatorID ? { namespace: mark.namespace, name: mark.name } : undefined;
+  return roleIn(await server.ask(reading, question, signal)).role?.mark;
 }
 
 /** What hangs on a role that could not be dropped, as a sentence; undefined where it is gone. */
