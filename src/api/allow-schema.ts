@@ -55,7 +55,8 @@ export const allowRule = {
       items: { type: 'string', minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9_.@*-]+$' },
     },
     memberOf: {
-      description: 'Group roles that may be asked for, literally. Absent: none.',
+      description:
+        'Group roles that may be asked for, literally. Roles pg_* and owners of databases or schemas that one of them reaches have to be listed too. Absent: none.',
       type: 'array',
       maxItems: 100,
       'x-kubernetes-list-type': 'set',

@@ -198,7 +198,8 @@ export const reasons = {
   },
   PrivilegedGroup: {
     means: 'A group in memberOf is, or reaches, a powerful role.',
-    remedy: 'Remove it from memberOf; such roles are never granted.',
+    remedy:
+      'Remove it from memberOf; such roles are never granted. Of roles pg_* and owners of databases or schemas the message says so: the owner of the IamDatabase may list the role itself in spec.allow[].memberOf.',
   },
   SettingInvalid: {
     means: 'PostgreSQL does not accept a value in settings.',

@@ -15,7 +15,7 @@ export interface NamespaceFacts {
 export interface Permission {
   /** Every rule that admits the object, at least one. */
   readonly rules: readonly AllowRule[];
-  /** Groups that the owner wrote out in them: what makes `pg_*` roles and owners grantable. */
+  /** Groups that the owner wrote out in them: which `pg_*` roles and owners may be granted, or reached by what is. */
   readonly literallyAllowedGroups: readonly string[];
   /** Whether an existing role of that name may be taken over. */
   readonly mayAdopt: boolean;
@@ -114,7 +114,7 @@ export function judgeAllowed(
   }
   return {
     rules: admitting,
-    literallyAllowedGroups: admitting.flatMap((rule) => rule.memberOf ?? []),
+    literallyAllowedGroups: [...new Set(admitting.flatMap((rule) => rule.memberOf ?? []))],
     mayAdopt: admitting.some((rule) => rule.adopt?.includes(username) === true),
   };
 }

@@ -1,5 +1,6 @@
 // Wishes about roles that cannot or must not be fulfilled, and what happens while a pass is under way.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allowedByName } from '../../src/resources/role/power.ts';
 import { whyKept } from '../../src/resources/role/resource.ts';
 import type { PostgresServer } from '../../src/systems/postgres/server.ts';
 import { createIamAdmin } from '../bed/postgres-admin.ts';
@@ -150,6 +151,68 @@ describe.each<PostgresMajor>([14, 16, 17, 18])(
         'changed',
       );
       expect(await bed.groupsOf('monitors')).toContain('pg_monitor');
+    });
+
+    it('knows which pg_* roles PostgreSQL itself puts into others', async () => {
+      const found = await sql<{ readonly member: string; readonly group: string }>(
+        `SELECT member::regrole::text AS member, roleid::regrole::text AS "group" FROM pg_auth_members
+         WHERE member::regrole::text LIKE 'pg\\_%' ORDER BY 1, 2`,
+      );
+      const parts = allowedByName(['pg_monitor']).filter((name) => name !== 'pg_monitor');
+      expect(found).toEqual(parts.map((group) => ({ member: 'pg_monitor', group })));
+    });
+
+    it('grants no group that reaches another pg_* or an owner, unless that is allowed by its own name', async () => {
+      await sql(`CREATE ROLE watchers; GRANT pg_monitor TO watchers;
+        CREATE ROLE tenants; CREATE ROLE landlord; GRANT landlord TO tenants`);
+      await sql('CREATE SCHEMA let AUTHORIZATION landlord', 'orders');
+      if (major >= 16)
+        await sql('GRANT watchers, tenants TO iamdb_admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE');
+      for (const [group, reached] of [
+        ['watchers', 'pg_monitor'],
+        ['tenants', 'landlord'],
+      ] as const) {
+        const listed = wish(`of_${group}`, { memberOf: [group], literallyAllowedGroups: [group] });
+        const refused = await bring(admin, listed);
+        expect(reason(refused)).toBe('PrivilegedGroup');
+        expect('failure' in refused && refused.failure.message).toMatch(
+          new RegExp(`is or reaches "${reached}".*, which is granted only`),
+        );
+        expect(await bed.look(`of_${group}`)).toBeUndefined();
+        const both = { ...listed, literallyAllowedGroups: [group, reached] };
+        expect(reason(await bring(admin, both))).toBe('changed');
+        expect(await bed.groupsOf(`of_${group}`)).toEqual(['rds_iam', group].toSorted());
+      }
+    });
+
+    it('takes a listed group away once somebody puts it into what is not listed, and gives it back', async () => {
+      const listed = wish('drifts', { literallyAllowedGroups: ['orders_readwrite'] });
+      await bring(admin, listed);
+      await sql('GRANT pg_monitor TO orders_readwrite');
+      try {
+        const outcome = await bring(admin, listed);
+        expect(reason(outcome)).toBe('PrivilegedGroup');
+        expect(done(outcome)).toContain('revoke group');
+        expect(await bed.groupsOf('drifts')).toEqual(['rds_iam']);
+      } finally {
+        await sql('REVOKE pg_monitor FROM orders_readwrite');
+      }
+      expect(reason(await bring(admin, listed))).toBe('changed');
+    });
+
+    it('does not grant a listed group that is put into what is not between the look and the grant', async () => {
+      const hasty = between(admin, {
+        before: async (text) => {
+          if (text.startsWith('BEGIN')) await sql('GRANT pg_monitor TO orders_readonly');
+        },
+      });
+      const listed = { memberOf: ['orders_readonly'], literallyAllowedGroups: ['orders_readonly'] };
+      try {
+        expect(reason(await bring(hasty, wish('hastier', listed)))).toBe('PrivilegedGroup');
+        expect(await bed.look('hastier')).toBeUndefined();
+      } finally {
+        await sql('REVOKE pg_monitor FROM orders_readonly');
+      }
     });
 
     it('grants the owner of a schema where the group is allowed by name', async () => {

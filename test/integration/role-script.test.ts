@@ -162,6 +162,11 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('the script of a role on PostgreS
     );
     await run(wish('s_subject', { memberOf: ['s_keeper'], literallyAllowedGroups: ['s_keeper'] }));
     expect(await bed.groupsOf('s_subject')).toContain('s_keeper');
+    await sql('CREATE ROLE s_under; GRANT s_keeper TO s_under; GRANT s_under TO dba WITH ADMIN OPTION');
+    const under = { memberOf: ['s_under'], literallyAllowedGroups: ['s_under'] };
+    await expect(run(wish('s_lower', under))).rejects.toThrow(/reaching what is: s_under/);
+    await run(wish('s_lower', { ...under, literallyAllowedGroups: ['s_under', 's_keeper'] }));
+    expect(await bed.groupsOf('s_lower')).toContain('s_under');
   });
 
   it('never ends the password login of whoever runs it', async () => {

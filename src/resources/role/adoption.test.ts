@@ -73,11 +73,12 @@ describe('a role that nobody marked', () => {
     });
   });
 
-  it('is taken over with a group that is allowed by name', () => {
+  it('is taken over with a group whose power is allowed by its own name', () => {
     const groups = new Map([...server.groups, ['reporting', { never: [], byNameOnly: ['pg_monitor'] }]]);
     const state = withRole({ groups: new Map([['reporting', person]]) }, { groups });
     expect(reasonOf(adopting, state)).toBe('RoleNotAdoptable');
-    const named = { ...adopting, literallyAllowedGroups: ['reporting'] };
+    expect(reasonOf({ ...adopting, literallyAllowedGroups: ['reporting'] }, state)).toBe('RoleNotAdoptable');
+    const named = { ...adopting, literallyAllowedGroups: ['pg_monitor'] };
     expect(changesOf(named, state)[0]).toEqual({ do: 'adopt', sessions: 0 });
   });
 

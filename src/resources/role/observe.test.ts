@@ -35,7 +35,7 @@ describe('the question about a role', () => {
 
   it('is one statement for many, prepared once for a connection', () => {
     expect(reading.preparation).toMatch(/^PREPARE iamdb_roles \(jsonb\) AS \s*WITH RECURSIVE asked AS/);
-    expect(reading.preparation).toContain(';\nPREPARE iamdb_power (name, boolean) AS');
+    expect(reading.preparation).toContain(';\nPREPARE iamdb_power (name, text[]) AS');
     expect(
       reading.ask([questionOf({ ...present, username: "o'brien", memberOf: [], connectDatabases: [] })]),
     ).toBe(`EXECUTE iamdb_roles ('[{"username":"o''brien","groups":[],"databases":[],"ending":false}]')`);

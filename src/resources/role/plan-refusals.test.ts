@@ -65,6 +65,24 @@ describe('a wish that cannot be fulfilled', () => {
       withGroup('owners', [], ['owners']),
       'planned: mark, grant group, revoke group',
     ],
+    [
+      'a group that is allowed by name and reaches what is not',
+      { ...present, memberOf: ['owners'], literallyAllowedGroups: ['owners', 'pg_monitor'] },
+      withGroup('owners', [], ['owners', 'pg_monitor', 'pg_read_all_data']),
+      'PrivilegedGroup',
+    ],
+    [
+      'pg_monitor, which reaches more by itself, where it is allowed by name',
+      { ...present, memberOf: ['pg_monitor'], literallyAllowedGroups: ['pg_monitor'] },
+      withGroup('pg_monitor', [], ['pg_monitor', 'pg_read_all_stats', 'pg_stat_scan_tables']),
+      'planned: mark, grant group, revoke group',
+    ],
+    [
+      'a group that reaches what is allowed by name',
+      { ...present, memberOf: ['readers'], literallyAllowedGroups: ['readers', 'pg_monitor'] },
+      withGroup('readers', [], ['pg_monitor']),
+      'planned: mark, grant group, revoke group',
+    ],
   ])('is refused as a whole: %s', (_, desired, state, expected) => {
     expect(reasonOf(desired, state)).toBe(expected);
   });
@@ -100,6 +118,22 @@ describe('a wish that cannot be fulfilled', () => {
       { do: 'mark', mark: markOf(owner, ['readers'], ['orders']) },
       { do: 'revoke group', group: 'writers', ifPossible: false },
     ]);
+  });
+
+  it('takes a group that is allowed by name away once it reaches what is not, and says which', () => {
+    const listed = { ...present, literallyAllowedGroups: ['writers'] };
+    const state = withGroup('writers', [], ['writers', 'pg_read_all_data']);
+    const plan = changesOf(listed, state);
+    expect(plan.map((change) => change.do)).toEqual(['mark', 'revoke group']);
+    const after = stepsOf(plan).reduce(applyStep, state);
+    expect(planRole(listed, observe(after, listed))).toMatchObject({
+      refused: {
+        reason: 'PrivilegedGroup',
+        message: expect.stringMatching(/"writers" is or reaches "pg_read_all_data", which .* spec\.allow/),
+      },
+    });
+    const both = { ...listed, literallyAllowedGroups: ['writers', 'pg_read_all_data'] };
+    expect(changesOf(both, state)).toEqual([]);
   });
 
   it('says why a user may not have the name of an admin', () => {

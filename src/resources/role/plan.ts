@@ -2,6 +2,7 @@
 import { whyNotUsername } from '../../api/username.ts';
 import type { Plan } from '../../kernel/converge.ts';
 import { formatMark, looksMarked, markOf, mayEnd, mayKeep, type Mark, releasedComment } from './mark.ts';
+import { allowedByName } from './power.ts';
 import { refusals, type Refused } from './refusals.ts';
 import type {
   AbsentRole,
@@ -71,7 +72,7 @@ function judgeAdoption(desired: PresentRole, role: ExistingRole, observed: Obser
   const { username } = desired;
   if (!desired.adopt || looksMarked(role.comment)) return refusals.notOurs(desired, role.mark);
   if (!role.administrable) return refusals.notAdministrable(observed.admin, username);
-  const powerful = role.memberships.flatMap(({ group, power }) => forbidden(group, power, desired));
+  const powerful = role.memberships.flatMap(({ power }) => forbidden(power, desired));
   if (role.powerful) return refusals.powerfulRole(username);
   if (powerful.length > 0) return refusals.roleReaches(username, powerful);
   return role.rdsIam.foreign || role.rdsIam.indirect ? refusals.foreignRdsIam(username) : undefined;
@@ -90,8 +91,10 @@ function judgeWish(desired: PresentRole, observed: ObservedRole): Refused {
   for (const group of desired.memberOf) {
     const facts = observed.groups.find((other) => other.group === group);
     if (facts?.exists !== true) return refusals.groupNotFound(group);
-    const powerful = forbidden(group, facts.power, desired);
-    if (group === desired.username || powerful.length > 0) return refusals.privilegedGroup(group, powerful);
+    const powerful = forbidden(facts.power, desired);
+    if (group === desired.username) return refusals.groupIsUser(group);
+    if (facts.power.never.length > 0) return refusals.privilegedGroup(group, powerful);
+    if (powerful.length > 0) return refusals.unlistedGroup(group, powerful);
   }
   for (const database of desired.connectDatabases) {
     const facts = observed.databases.find((other) => other.database === database);
@@ -103,10 +106,13 @@ function judgeWish(desired: PresentRole, observed: ObservedRole): Refused {
   return undefined;
 }
 
-/** What forbids a group, given what the database's owner allows by name. */
-function forbidden(group: string, power: GroupPower, desired: PresentRole): readonly string[] {
-  const named = desired.literallyAllowedGroups.includes(group);
-  return named ? power.never : [...power.never, ...power.byNameOnly];
+/**
+ * What forbids a group: each role that it is or reaches is judged by its own name, as the database's owner, who allows a
+ * group, does not say by that what others may put it into.
+ */
+function forbidden(power: GroupPower, { literallyAllowedGroups }: PresentRole): readonly string[] {
+  const allowed = allowedByName(literallyAllowedGroups);
+  return [...power.never, ...power.byNameOnly.filter((name) => !allowed.includes(name))];
 }
 
 function takeBackPower(
@@ -114,9 +120,7 @@ function takeBackPower(
   role: ExistingRole,
   observed: ObservedRole,
 ): readonly RoleChange[] {
-  const lost = ourMemberships(role, observed).filter(
-    ({ group, power }) => forbidden(group, power, desired).length > 0,
-  );
+  const lost = ourMemberships(role, observed).filter(({ power }) => forbidden(power, desired).length > 0);
   if (lost.length === 0 || role.mark === undefined) return [];
   const groups = lost.map(({ group }) => group);
   const left = role.mark.groups.filter((group) => !groups.includes(group));

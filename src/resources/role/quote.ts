@@ -13,6 +13,9 @@ export function literal(text: string): string {
   return text.includes('\\') ? `E${quoted}` : quoted;
 }
 
+/** As an array of PostgreSQL. */
+export const texts = (list: readonly string[]): string => `ARRAY[${list.map(literal).join(', ')}]::text[]`;
+
 /** A body that people are to read, in dollar quotes that it cannot end. */
 export function dollarQuoted(body: string): string {
   if (body.includes('\0')) throw new Error('not a PostgreSQL string');

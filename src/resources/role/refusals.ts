@@ -85,13 +85,25 @@ export const refusals = {
       `There is no role "${shown(group)}" on the server. CREATE ROLE "${shown(group)}" NOLOGIN; or remove it from memberOf.`,
     ),
 
+  groupIsUser: (group: string) =>
+    new Failure(
+      'invalid',
+      'PrivilegedGroup',
+      `"${shown(group)}" is the user itself. Remove it from memberOf.`,
+    ),
+
   privilegedGroup: (group: string, powerful: readonly string[]) =>
     new Failure(
       'invalid',
       'PrivilegedGroup',
-      powerful.length === 0
-        ? `"${shown(group)}" is the user itself. Remove it from memberOf.`
-        : `Group "${shown(group)}" is or reaches ${list(powerful)}, which is never granted this way. Remove it from memberOf.`,
+      `Group "${shown(group)}" is or reaches ${list(powerful)}, which is never granted this way. Remove it from memberOf.`,
+    ),
+
+  unlistedGroup: (group: string, reached: readonly string[]) =>
+    new Failure(
+      'invalid',
+      'PrivilegedGroup',
+      `Group "${shown(group)}" is or reaches ${list(reached)}, which is granted only where spec.allow of the IamDatabase lists it in memberOf as well. Ask its owner for that, or remove the group from memberOf.`,
     ),
 
   settingInvalid: (setting: string) =>

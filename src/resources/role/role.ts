@@ -105,7 +105,7 @@ export interface Membership {
 export interface GroupPower {
   /** Roles that are never granted, whoever allows it. */
   readonly never: readonly string[];
-  /** Roles that are granted only where the group is allowed by name: `pg_*`, owners of schemas and databases. */
+  /** Roles that are granted only where they are allowed by name themselves: `pg_*`, owners of schemas and databases. */
   readonly byNameOnly: readonly string[];
 }
 

@@ -41,10 +41,6 @@ export function mayKeepSQL({
 export const mayEndSQL = (owner: RoleOwner): string =>
   `my_mark->>'operator' = ${literal(owner.operatorID)} AND ${mayKeepSQL(owner)}`;
 
-/** Texts as an array of PostgreSQL. */
-export const texts = (list: readonly string[]): string =>
-  `ARRAY[${list.map((one) => literal(one)).join(', ')}]::text[]`;
-
 /** What an earlier script, or the operator, recorded in the mark. */
 export const marked = (key: 'groups' | 'databases' | 'settings'): string =>
   `SELECT jsonb_array_elements_text(COALESCE(my_mark->'${key}', '[]'))`;

@@ -1,10 +1,10 @@
 // The block of a script that brings a role about, or brings it up to date, whatever it finds.
 import { sqlOf } from './describe.ts';
 import { formatMark, markOf } from './mark.ts';
-import { byNameOnly, never } from './power.ts';
-import { literal } from './quote.ts';
+import { allowedByName, byNameOnly, never } from './power.ts';
+import { literal, texts } from './quote.ts';
 import type { PresentRole, RoleChange } from './role.ts';
-import { declarations, fail, marked, mayKeepSQL, readRole, texts } from './script-parts.ts';
+import { declarations, fail, marked, mayKeepSQL, readRole } from './script-parts.ts';
 import { isLockedOut, spare } from './sql.ts';
 
 /** `changes`: the plan for a server without the role. */
@@ -91,7 +91,7 @@ const reaching = (start: string, named: readonly string[]) => `  WITH RECURSIVE 
   )
   SELECT string_agg(DISTINCT up.start::text, ', ') INTO my_forbidden FROM up JOIN pg_roles r ON r.oid = up.oid CROSS JOIN us
     WHERE ${never}
-      OR (up.start <> ALL (${texts(named)}) AND ${byNameOnly});
+      OR (r.rolname <> ALL (${texts(allowedByName(named))}) AND ${byNameOnly});
   IF my_forbidden IS NOT NULL THEN
     RAISE EXCEPTION 'too powerful for a user, or reaching what is: %', my_forbidden;
   END IF;`;

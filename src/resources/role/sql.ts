@@ -133,7 +133,7 @@ function statements(change: RoleChange, username: string, named: readonly string
     case 'grant group': {
       const { group } = change;
       return [
-        { needs: 'an ordinary group', sql: checkPower(group, named.includes(group)) },
+        { needs: 'an ordinary group', sql: checkPower(group, named) },
         { needs: 'grant', group, sql },
       ];
     }
