@@ -12,6 +12,7 @@ import { reconcileUser } from '../reconcile/user.ts';
 import type { World } from '../reconcile/world.ts';
 import type { AwsSystems } from './aws.ts';
 import type { Caches } from './caches.ts';
+import { retryForeseen } from './foreseen.ts';
 import { createSweeper } from './sweeper.ts';
 import { tellWithoutUser } from './without-user.ts';
 
@@ -38,10 +39,13 @@ export function createControllers(options: {
     concurrency: number,
   ): Controller =>
     createController({
-      reconcile: log.passes(name, async (key, signal) => {
-        const { afterMs } = await reconcile(key, signal);
-        return afterMs === undefined ? {} : { requeueAfterMs: afterMs };
-      }),
+      reconcile: retryForeseen(
+        log.passes(name, async (key, signal) => {
+          const { afterMs } = await reconcile(key, signal);
+          return afterMs === undefined ? {} : { requeueAfterMs: afterMs };
+        }),
+        ({ reason }) => metrics.add('iamdb_failures_total', { reason }),
+      ),
       concurrency,
       timing,
       clock: systemClock,

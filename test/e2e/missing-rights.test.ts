@@ -138,7 +138,7 @@ describe('a right of the operator that is taken away', () => {
         .log()
         .some(
           ({ what, err, remedy }) =>
-            what === 'pass-threw' &&
+            what === 'pass-failed' &&
             /iamdatabaseusers.*is forbidden/.test(JSON.stringify(err)) &&
             remedy !== undefined,
         ),
