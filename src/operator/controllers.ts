@@ -57,13 +57,17 @@ export function createControllers(options: {
   const tell = tellWithoutUser({ log, metrics, scope: world.scope });
   const sweep = createSweeper({ world, caches, aws, tell, timeScale: config['time-scale'] });
   return {
-    databases: controllerOf('iamdatabase', (key, signal) => reconcileDatabase(key, world, signal), 2),
+    // A dead server takes ten seconds of a pass, and a dozen are not to hold up the others; what is asked of AWS is shared.
+    databases: controllerOf('iamdatabase', (key, signal) => reconcileDatabase(key, world, signal), atOnce),
     users: controllerOf(
       'iamdatabaseuser',
       (key, signal) => reconcileUser(key, world, signal),
       config.workers,
     ),
     // What it takes away is access: a call that hangs is not to hold up the others.
-    sweeps: controllerOf('sweep', sweep, 16),
+    sweeps: controllerOf('sweep', sweep, atOnce),
   };
 }
+
+/** Passes that mostly wait, and hold little meanwhile. */
+const atOnce = 16;
