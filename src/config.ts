@@ -39,7 +39,8 @@ export const settings = {
   'leader-elect': {
     type: 'boolean',
     default: true,
-    sentence: 'Wait for the Lease before doing anything, so that several replicas may run.',
+    sentence:
+      'Wait for the Lease before doing anything, so that several replicas may run. Off, another installation of the same operator id is neither noticed nor does it notice this one.',
     helm: 'leaderElection.enabled',
   },
   mode: {

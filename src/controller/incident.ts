@@ -9,6 +9,7 @@ export interface Incident {
     | 'watch-out-of-order'
     | 'handler-threw'
     | 'index-threw'
+    | 'pass-failed'
     | 'pass-threw'
     | 'pass-overran'
     | 'lease-attempt-failed'

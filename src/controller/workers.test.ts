@@ -100,6 +100,22 @@ test('a pass says when to look again; a good one ends the row of failures', asyn
   expect(results).toEqual(['requeue', 'requeue', 'requeue_after', 'requeue', 'success']);
 });
 
+test('a pass that asks for a retry may say why, and counts as no error', async () => {
+  const because = new Error('the API server does not answer');
+  const answers: PassResult[] = [
+    { retry: true, because },
+    { retry: true, because, requeueAfterMs: 900 },
+  ];
+  const { queue } = start(async () => await Promise.resolve(answers.shift() ?? {}));
+  queue.add('team/a');
+  await clock.advance(60_000);
+  expect(incidents).toEqual([
+    { what: 'pass-failed', subject: 'team/a', error: because, waitMs: 100 },
+    { what: 'pass-failed', subject: 'team/a', error: because, waitMs: 900 },
+  ]);
+  expect(results).toEqual(['requeue', 'requeue', 'success']);
+});
+
 test('different keys run side by side up to the number of workers, one key never with itself', async () => {
   const { passes, reconcile } = held();
   const { queue } = start(reconcile, 2);

@@ -10,6 +10,8 @@ export interface PassResult {
   readonly requeueAfterMs?: number;
   /** Look again with the key's growing back-off. */
   readonly retry?: boolean;
+  /** Of a retry: what went wrong, for the log. */
+  readonly because?: Error;
 }
 
 /** One pass. The signal is aborted at the pass's deadline and when the workers are stopped for good. */
@@ -46,7 +48,10 @@ export function startWorkers(options: WorkersOptions): Workers {
 
   const settle = ({ key, priority }: Taken, result: PassResult) => {
     if (result.retry === true) {
-      queue.retry(key, { priority, atLeastMs: result.requeueAfterMs ?? 0 });
+      const waitMs = queue.retry(key, { priority, atLeastMs: result.requeueAfterMs ?? 0 });
+      if (result.because !== undefined) {
+        report({ what: 'pass-failed', subject: key, error: result.because, waitMs });
+      }
       return 'requeue';
     }
     queue.forget(key);

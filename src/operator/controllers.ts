@@ -12,6 +12,7 @@ import { reconcileUser } from '../reconcile/user.ts';
 import type { World } from '../reconcile/world.ts';
 import type { AwsSystems } from './aws.ts';
 import type { Caches } from './caches.ts';
+import { retryForeseen } from './foreseen.ts';
 import { createSweeper } from './sweeper.ts';
 import { tellWithoutUser } from './without-user.ts';
 
@@ -38,10 +39,13 @@ export function createControllers(options: {
     concurrency: number,
   ): Controller =>
     createController({
-      reconcile: log.passes(name, async (key, signal) => {
-        const { afterMs } = await reconcile(key, signal);
-        return afterMs === undefined ? {} : { requeueAfterMs: afterMs };
-      }),
+      reconcile: retryForeseen(
+        log.passes(name, async (key, signal) => {
+          const { afterMs } = await reconcile(key, signal);
+          return afterMs === undefined ? {} : { requeueAfterMs: afterMs };
+        }),
+        ({ reason }) => metrics.add('iamdb_failures_total', { reason }),
+      ),
       concurrency,
       timing,
       clock: systemClock,
@@ -53,13 +57,17 @@ export function createControllers(options: {
   const tell = tellWithoutUser({ log, metrics, scope: world.scope });
   const sweep = createSweeper({ world, caches, aws, tell, timeScale: config['time-scale'] });
   return {
-    databases: controllerOf('iamdatabase', (key, signal) => reconcileDatabase(key, world, signal), 2),
+    // A dead server takes ten seconds of a pass, and a dozen are not to hold up the others; what is asked of AWS is shared.
+    databases: controllerOf('iamdatabase', (key, signal) => reconcileDatabase(key, world, signal), atOnce),
     users: controllerOf(
       'iamdatabaseuser',
       (key, signal) => reconcileUser(key, world, signal),
       config.workers,
     ),
     // What it takes away is access: a call that hangs is not to hold up the others.
-    sweeps: controllerOf('sweep', sweep, 16),
+    sweeps: controllerOf('sweep', sweep, atOnce),
   };
 }
+
+/** Passes that mostly wait, and hold little meanwhile. */
+const atOnce = 16;

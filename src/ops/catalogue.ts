@@ -30,7 +30,7 @@ export const catalogue = {
   iamdb_failures_total: {
     type: 'counter',
     labels: ['reason'],
-    help: 'Failures that parts of passes ended with, by the reason that the status shows.',
+    help: 'Failures that passes or parts of them ended with, by the reason that the status shows.',
   },
   iamdb_probes_total: {
     type: 'counter',
@@ -105,12 +105,12 @@ export const catalogue = {
   controller_runtime_reconcile_total: {
     type: 'counter',
     labels: ['controller', 'result'],
-    help: 'Passes: success, requeue (failed, with back-off), requeue_after (looks again later), error (threw).',
+    help: 'Passes: success, requeue (failed, with back-off), requeue_after (looks again later), error (threw what nobody foresaw).',
   },
   controller_runtime_reconcile_errors_total: {
     type: 'counter',
     labels: ['controller'],
-    help: 'Passes that threw, which none should.',
+    help: 'Passes that threw what nobody foresaw, which none should.',
   },
   controller_runtime_reconcile_time_seconds: {
     type: 'histogram',

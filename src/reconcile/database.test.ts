@@ -52,6 +52,42 @@ describe('a database that was just applied', () => {
     expect(world.events.map(({ event }) => event.reason)).toEqual(['Ready']);
   });
 
+  it('whose finalizer may not be set is told so, and its users are; nothing is asked of AWS or the server', async () => {
+    const world = applied();
+    world.broken.hold = new Failure('denied', 'KubernetesUnavailable', 'A right is missing.');
+    const { afterMs } = await pass(world);
+    const told = world.storedDatabase().status?.conditions?.find(({ type }) => type === 'TargetResolved');
+    expect(told).toMatchObject({
+      status: 'False',
+      reason: 'KubernetesUnavailable',
+      message: 'A right is missing.',
+    });
+    expect(condition(world, 'Ready')).toBe('False KubernetesUnavailable');
+    expect(world.known.get('orders')?.target).toBe(world.broken.hold);
+    expect(world.calls).not.toContain('look at the target');
+    expect(afterMs).toBeLessThanOrEqual(15_000);
+    world.broken = {};
+    await pass(world);
+    expect(condition(world, 'Ready')).toBe('True Ready');
+  });
+
+  it('that somebody changed meanwhile is tried again, and nothing is said of it', async () => {
+    const world = applied();
+    world.broken.hold = new Failure('unavailable', 'KubernetesUnavailable', 'The object changed.');
+    await expect(pass(world)).rejects.toThrow('The object changed.');
+    expect(world.storedDatabase().status).toBeUndefined();
+    expect(world.known.has('orders')).toBe(false);
+  });
+
+  it('that lost its finalizer, and may not be given it again, is known where it was', async () => {
+    const world = await settled();
+    const { metadata, ...rest } = world.storedDatabase();
+    world.put({ ...rest, metadata: { ...metadata, finalizers: [] } });
+    world.broken.hold = new Failure('denied', 'KubernetesUnavailable', 'A right is missing.');
+    await pass(world);
+    expect(world.known.get('orders')).toMatchObject({ target: world.broken.hold, lastTarget: aTarget() });
+  });
+
   it('is looked at again together with the others, so that they share what is asked of AWS', async () => {
     const world = applied({ spec: { resync: { policy: 'Periodic', intervalSeconds: 600 } } });
     const { metadata, ...rest } = aDatabase({

@@ -8,6 +8,7 @@ import { noAdmin } from './admin.ts';
 import { checkAddress } from '../resources/target/address.ts';
 import type { RoleServer } from '../resources/role/resource.ts';
 import type { ResolvedTarget } from '../resources/target/target.ts';
+import { linksOf } from './database-links.ts';
 import { type DatabaseState, isLossOfSight, targetOrLast } from './database-state.ts';
 import { asFailure, Failure } from '../kernel/failure.ts';
 import { heldLink } from './lose-permission.ts';
@@ -18,16 +19,7 @@ import { transitionOf } from './events.ts';
 import { certificateRestMs } from '../resources/access/verdict.ts';
 import { maySleep, rehearsedAs } from './rest.ts';
 import { hasBegun } from './standing.ts';
-import {
-  conditionsOf,
-  failed,
-  good,
-  handledBy,
-  type Link,
-  sameStatus,
-  suspendedConditions,
-  waiting,
-} from './status.ts';
+import { conditionsOf, failed, handledBy, type Link, sameStatus, suspendedConditions } from './status.ts';
 import { withUnseenProxies } from './unseen-proxies.ts';
 import type { Reported, World } from './world.ts';
 
@@ -41,26 +33,32 @@ export async function reconcileDatabase(name: string, world: World, signal: Abor
   if (found.spec.suspend) return await reportSuspended(found, world);
 
   const isPlanned = found.spec.mode === 'Plan' || world.settings.mode === 'Plan';
-  const database = isPlanned ? found : await hold(found, world, signal);
+  const database = isPlanned ? found : await begin(found, world, signal);
+  if (database instanceof Failure) {
+    const state = unresolved(found, { target: database }, world);
+    world.learn(name, state);
+    return await report(found, state, world);
+  }
   const state = await look(database, world, signal);
   world.learn(name, state);
   return await report(database, state, world);
 }
 
+/** That the right to set the finalizer is missing is told, to users as well; what else fails is tried again. */
+async function begin(database: IamDatabase, world: World, signal: AbortSignal) {
+  if (database.metadata.finalizers?.includes(databaseFinalizer) === true) return database;
+  try {
+    return await world.databaseWrites.hold(database, signal);
+  } catch (thrown) {
+    if (thrown instanceof Failure && thrown.kind === 'denied') return thrown;
+    throw thrown;
+  }
+}
+
 /** Every failure of a look is a part of the state: users have to know why there is no target or no admin. */
 async function look(database: IamDatabase, world: World, signal: AbortSignal): Promise<DatabaseState> {
   const { target, ...found } = await resolve(database, world, signal);
-  if (target instanceof Failure) {
-    const before = world.stateOf(database.metadata.name);
-    return {
-      target,
-      lastTarget: targetOrLast(before),
-      ...found,
-      ...missingOf(target, before, world.now(), world.settings.timeScale),
-      admin: new Failure('unavailable', 'Waiting', 'Waits for TargetResolved.'),
-      server: undefined,
-    };
-  }
+  if (target instanceof Failure) return unresolved(database, { target, ...found }, world);
   if (database.spec.role.delivery !== 'Managed') {
     world.close(database.metadata.name);
     return { target, ...found, admin: 'NotUsed', server: undefined };
@@ -71,6 +69,22 @@ async function look(database: IamDatabase, world: World, signal: AbortSignal): P
   // Not being told is not worth a word beside what the rehearsal says.
   const advice = await world.adviceOn(database.spec, signal).catch(() => undefined);
   return { target, ...found, ...rehearsal, advice, server, rehearsedAs: rehearsedAs(database) };
+}
+
+function unresolved(
+  database: IamDatabase,
+  found: Pick<DatabaseState, 'unconfirmed' | 'proxies'> & { readonly target: Failure },
+  world: World,
+): DatabaseState {
+  const before = world.stateOf(database.metadata.name);
+  return {
+    ...(before?.proxies === undefined ? {} : { proxies: before.proxies }),
+    ...found,
+    lastTarget: targetOrLast(before),
+    ...missingOf(found.target, before, world.now(), world.settings.timeScale),
+    admin: new Failure('unavailable', 'Waiting', 'Waits for TargetResolved.'),
+    server: undefined,
+  };
 }
 
 /**
@@ -160,11 +174,6 @@ async function release(database: IamDatabase, world: World, signal: AbortSignal)
   return nextOf(database, links, state, world);
 }
 
-async function hold(database: IamDatabase, world: World, signal: AbortSignal): Promise<IamDatabase> {
-  if (database.metadata.finalizers?.includes(databaseFinalizer) === true) return database;
-  return await world.databaseWrites.hold(database, signal);
-}
-
 async function report(database: IamDatabase, state: DatabaseState, world: World): Promise<NextLook> {
   const { name, generation } = database.metadata;
   const held = heldLink(world.usersOf(name), world, name, generation);
@@ -198,53 +207,6 @@ const timing = (database: IamDatabase, { settings: { timeScale }, now }: World) 
   others: [],
   timeScale,
 });
-
-function linksOf({ target, unconfirmed, admin, advice }: DatabaseState): readonly Link[] {
-  if (target instanceof Failure)
-    return [failed('TargetResolved', target), waiting('AdminReady', 'TargetResolved')];
-  const [trouble] = target.troubles ?? [];
-  return [
-    trouble === undefined
-      ? {
-          ...good('TargetResolved', 'Resolved', foundTarget(target, unconfirmed)),
-          // Asked again sooner, and in the log; what was resolved is used on.
-          ...(unconfirmed === undefined ? {} : { failure: unconfirmed }),
-        }
-      : failed('TargetResolved', trouble),
-    adminLink(admin, advice),
-  ];
-}
-
-function adminLink(admin: DatabaseState['admin'], advice: string | undefined): Link {
-  const more = advice === undefined ? '' : ` ${advice}`;
-  if (admin === 'NotUsed') return adminNotUsed;
-  if (admin instanceof Failure) {
-    const link = failed('AdminReady', admin);
-    return { ...link, message: `${link.message}${more}` };
-  }
-  return good(
-    'AdminReady',
-    'Rehearsed',
-    `The admin may create roles and grant rds_iam without losing its login.${more}`,
-  );
-}
-
-const adminNotUsed: Link = {
-  type: 'AdminReady',
-  status: 'Unknown',
-  reason: 'NotManaged',
-  message: 'Somebody else keeps the roles (role.delivery), so no admin is used.',
-  optional: true,
-};
-
-const foundTarget = (target: ResolvedTarget, unconfirmed: Failure | undefined) =>
-  `${target.endpoint}:${target.port} is ${target.serverResourceID}.${switching(target)}${unconfirmed === undefined ? '' : ` Not confirmed lately: ${unconfirmed.message}`}`;
-
-function switching({ isInBlueGreen, resourceIDs, serverResourceID }: ResolvedTarget): string {
-  if (isInBlueGreen !== true) return '';
-  const other = resourceIDs.find((id) => id !== serverResourceID && !id.startsWith('prx-'));
-  return ` A blue/green deployment${other === undefined ? '' : ` with ${other}`} is under way: roles are not changed before the switch. An admin that logs in by token needs rds-db:connect on both ids.`;
-}
 
 async function write(
   database: IamDatabase,

@@ -149,6 +149,26 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       fires: [],
     },
   ],
+  IamdbPassesFail: [
+    {
+      series: {
+        [`controller_runtime_reconcile_total{controller="iamdatabaseuser",result="requeue",${pod}}`]:
+          '0x4 1x4 2x4 3x4 4x4 5x4 6x4 7x4 8x4 9x4 10x4',
+      },
+      when: '52m',
+      fires: [{ ...ns, controller: 'iamdatabaseuser' }],
+    },
+    {
+      series: {
+        [`controller_runtime_reconcile_total{controller="iamdatabaseuser",result="requeue",${pod}}`]:
+          '0x20 1x20 2x30',
+        [`controller_runtime_reconcile_total{controller="iamdatabaseuser",result="success",${pod}}`]:
+          '0+9x60',
+      },
+      when: '52m',
+      fires: [],
+    },
+  ],
   IamdbPassHangs: [
     {
       series: {

@@ -113,6 +113,22 @@ describe('a right of the operator that is taken away', () => {
     },
   );
 
+  it('to patch iamdatabases: TargetResolved of a new one names it, and so do its users; it is mended once it is given back', async () => {
+    const newcomer = stage.iamDatabase({ name: 'newcomer' });
+    const its = userManifest('of-newcomer', { databaseRef: { name: 'newcomer' } });
+    const giveBack = await takeAway({ verb: 'patch', resource: 'iamdatabases', of: 'ClusterRole' });
+    await scene.apply(newcomer);
+    await scene.apply(its);
+    const said = /iamdatabases.* is forbidden: User "system:serviceaccount:.*" cannot patch /;
+    await scene.untilTold(newcomer, 'TargetResolved', said);
+    await scene.untilTold(its, 'DatabaseResolved', said);
+    await scene.lookAgain(user);
+    await scene.untilReady(user);
+    await giveBack();
+    await scene.untilReady(newcomer);
+    await scene.untilReady(its);
+  });
+
   it('to get secrets: AdminReady of a database with a password names it, and the Secret is asked for once it is given back', async () => {
     const admin = { username: 'somebody', authentication: 'Secret', secretRef: { name: 'other-admin' } };
     const other = stage.iamDatabase({ name: 'other', spec: { admin } as never });
@@ -138,7 +154,7 @@ describe('a right of the operator that is taken away', () => {
         .log()
         .some(
           ({ what, err, remedy }) =>
-            what === 'pass-threw' &&
+            what === 'pass-failed' &&
             /iamdatabaseusers.*is forbidden/.test(JSON.stringify(err)) &&
             remedy !== undefined,
         ),

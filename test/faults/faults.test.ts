@@ -104,6 +104,12 @@ describe('the lives of users with a fault in each step', () => {
     expect(await foreign()).toEqual(foreignBefore);
   });
 
+  it('were disturbed by nothing that counts as a defect of the operator', () => {
+    const ended = (by: string) => stage.operator.log().filter(({ what }) => what === by);
+    expect(ended('pass-threw')).toEqual([]);
+    expect(ended('pass-failed').length).toBeGreaterThan(0);
+  });
+
   it('brought no token, key or password into the log', () => {
     expect(stage.operator.output()).not.toMatch(
       /X-Amz-(?:Signature|Security-Token)=|BEGIN [A-Z ]*PRIVATE KEY/,

@@ -75,6 +75,15 @@ export const alerts: Readonly<Record<string, Alert>> = {
     remedy:
       'A defect of the operator; it tries again. The log has the error (pass-threw) with the object: please report it.',
   },
+  IamdbPassesFail: {
+    // One that goes on failing comes again each five minutes; what changed under the operator's hands is done with at once.
+    expr: `sum by (namespace, controller) (increase(controller_runtime_reconcile_total{controller=~"${ours}",result="requeue"}[15m])) > 2`,
+    for: '30m',
+    severity: 'warning',
+    summary: 'Passes of {{ $labels.controller }} end before a status could tell why.',
+    remedy:
+      'The API server refuses what the operator writes, or does not answer. The log (pass-failed) names the object, the error and what to do.',
+  },
   IamdbPassHangs: {
     expr: `max by (namespace, name) (workqueue_longest_running_processor_seconds{name=~"${ours}"}) > 300`,
     for: '5m',

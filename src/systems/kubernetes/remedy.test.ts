@@ -18,7 +18,9 @@ test.each([
   expect(remedyFor(error, server)).toContain(says);
 });
 
-test.each([answer(409), answer(410), answer(429), answer(503), new Error('ours')])(
+const gone = errorFromAnswer(404, { kind: 'Status', details: { name: 'checkout' } }, undefined);
+
+test.each([answer(409), answer(410), answer(429), answer(503), gone, new Error('ours')])(
   '%s needs nobody, or nobody who reads this',
   (error) => {
     expect(remedyFor(error, server)).toBeUndefined();

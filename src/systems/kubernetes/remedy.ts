@@ -6,7 +6,7 @@ export function remedyFor(error: unknown, server: string): string | undefined {
   // A Failure has it as its cause.
   if (!(error instanceof KubeError))
     return error instanceof Error ? remedyFor(error.cause, server) : undefined;
-  const { status, reason } = error;
+  const { status, reason, details } = error;
   if (reason === 'ConnectionFailed' || reason === 'Timeout') {
     return `The API server at ${server} does not answer, or not with a certificate that is trusted: check the network, NetworkPolicies and the kubeconfig.`;
   }
@@ -16,7 +16,8 @@ export function remedyFor(error: unknown, server: string): string | undefined {
   if (status === 403) {
     return "Give the operator's ServiceAccount the ClusterRole and the Role of the Helm chart, in the namespace of --namespace, and their bindings.";
   }
-  if (status === 404) {
+  // Of an object that is gone its name is told, of a kind that is missing none.
+  if (status === 404 && details?.name === undefined) {
     return 'Install the CRDs: kubectl apply --server-side -f crds/ (the Helm chart does it, unless crds.install is false).';
   }
   return undefined;
