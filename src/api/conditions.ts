@@ -171,7 +171,8 @@ export const reasons = {
   },
   WouldLockOut: {
     means: 'rds_iam on this role would end the password logins of other roles.',
-    remedy: 'Revoke the role from the roles that the message names.',
+    remedy:
+      'Revoke the role from the roles that the message names, as the message says; if its creator is one of them and there is no superuser, make it a group of another name instead of adopting it.',
   },
   AdminWouldLoseLogin: {
     means: 'The change would make the admin itself a member of rds_iam, which ends its password login.',
