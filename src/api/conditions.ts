@@ -290,6 +290,6 @@ export interface Condition {
   readonly reason: Reason;
   readonly message: string;
   readonly observedGeneration: number;
-  /** RFC 3339; moves only when `status` does. */
+  /** RFC 3339; moves only when `status` does; that of Reconciling also with the generation. */
   readonly lastTransitionTime: string;
 }
