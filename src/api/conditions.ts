@@ -265,8 +265,9 @@ export const reasons = {
     remedy: 'ALTER ROLE <user> RESET role; and check for a proxy that maps users.',
   },
   LoginForbidden: {
-    means: 'The login was authenticated but not let in.',
-    remedy: 'Check LOGIN, CONNECT on the database, and the connection limit.',
+    means: 'The login was authenticated but not let in, or there was no connection to spare for it.',
+    remedy:
+      'Check LOGIN, CONNECT on the database, and which connection limit the message names: of the role, of its database, or of the server.',
   },
   // everything else
   KubernetesUnavailable: {
