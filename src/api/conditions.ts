@@ -171,7 +171,8 @@ export const reasons = {
   },
   WouldLockOut: {
     means: 'rds_iam on this role would end the password logins of other roles.',
-    remedy: 'Revoke the role from the roles that the message names.',
+    remedy:
+      'Revoke the role from the roles that the message names, as the message says; if its creator is one of them and there is no superuser, make it a group of another name instead of adopting it.',
   },
   AdminWouldLoseLogin: {
     means: 'The change would make the admin itself a member of rds_iam, which ends its password login.',
@@ -265,8 +266,9 @@ export const reasons = {
     remedy: 'ALTER ROLE <user> RESET role; and check for a proxy that maps users.',
   },
   LoginForbidden: {
-    means: 'The login was authenticated but not let in.',
-    remedy: 'Check LOGIN, CONNECT on the database, and the connection limit.',
+    means: 'The login was authenticated but not let in, or there was no connection to spare for it.',
+    remedy:
+      'Check LOGIN, CONNECT on the database, and which connection limit the message names: of the role, of its database, or of the server.',
   },
   // everything else
   KubernetesUnavailable: {
@@ -290,6 +292,6 @@ export interface Condition {
   readonly reason: Reason;
   readonly message: string;
   readonly observedGeneration: number;
-  /** RFC 3339; moves only when `status` does. */
+  /** RFC 3339; moves only when `status` does; that of Reconciling also with the generation. */
   readonly lastTransitionTime: string;
 }

@@ -27,7 +27,7 @@ export const eventReasons = {
   Retained: {
     means: 'An object was deleted and its access was left as it is; nothing keeps it up any more.',
     remedy:
-      'To end it: DROP ROLE in the database, and take the ARN out of statement IamdbReleased of the policy that the message names.',
+      'To end it: DROP ROLE in the database, and take the ARN out of statement IamdbReleased of the policies that the message tells of.',
   },
 } as const;
 

@@ -173,8 +173,28 @@ describe('a deleted user whose deletionPolicy is', () => {
     expect(world.configMaps.kept.get('payments/checkout-connection')).toMatchObject({ ownerReferences: [] });
     expect(world.configMaps.kept.has(bundle)).toBe(true);
     expect(world.events.map(({ event }) => event)).toEqual([
-      { type: 'Warning', reason: 'Retained', message: expect.stringContaining('DROP ROLE') },
+      {
+        type: 'Warning',
+        reason: 'Retained',
+        message: expect.stringContaining(`in the policies of ${roleARN}: managed ones under /iamdb/op-1/`),
+      },
     ]);
+  });
+
+  it.each([
+    [
+      'three of its many IAM roles, and how many more there are',
+      5,
+      /-0, [^ ]+-1, [^ ]+-2 and 2 more: managed/,
+    ],
+    ['none where it has none any more', 0, /in the policies of its IAM roles: managed/],
+  ])('Retain names %s', async (_, count, expected) => {
+    const world = await leaving({ spec: { deletionPolicy: 'Retain' } });
+    const principals = Array.from({ length: count }, (__, n) => ({ roleARN: `${roleARN}-${n}` }));
+    const user = world.stored();
+    world.put({ ...user, spec: { ...user.spec, principals } });
+    await pass(world);
+    expect(world.events.at(-1)?.event.message).toMatch(expected);
   });
 
   it('Retain leaves what no later pass takes away, and what a newcomer does not get', async () => {

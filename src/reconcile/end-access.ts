@@ -8,7 +8,9 @@ import { keepPermission } from './lose-permission.ts';
 import { type Mode, modeOf } from './mode.ts';
 import { type DocumentKind, policyKind, roleScriptKind } from '../resources/connection/plan.ts';
 import { trustBundleName } from './names.ts';
+import { policyPath } from '../resources/policy/names.ts';
 import { type NextLook, whenSomethingHappens } from './next-look.ts';
+import { principalsOf } from './principals.ts';
 import { isByOthers, roleLeft } from './role-by-others.ts';
 import { report } from './report-user.ts';
 import { hasBegun, standingOf } from './standing.ts';
@@ -57,7 +59,7 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   const failures = dropped === undefined ? ended : [dropped];
   if (failures.length === 0) {
     if (givenUp) world.event(user, roleGivenUp(user, state));
-    if (ending === 'Retain') world.event(user, retained(user, modeOf(user, world)));
+    if (ending === 'Retain') world.event(user, retained(user, modeOf(user, world), world));
     else if (byOthers) world.event(user, roleLeft(user, sha256));
     await world.userWrites.release(user, signal);
     world.ended(user);
@@ -66,11 +68,18 @@ export async function endAccess(user: IamDatabaseUser, world: World, signal: Abo
   return await report(user, world, { links: failures.map((failure) => holding(user, failure, world)) });
 }
 
-const retained = ({ spec }: IamDatabaseUser, mode: Mode): Event => ({
+const retained = (user: IamDatabaseUser, mode: Mode, world: World): Event => ({
   type: 'Warning',
   reason: 'Retained',
-  message: `${mode === 'Plan' ? 'Deleted in plan mode, which acts as deletionPolicy Retain. ' : ''}Role "${spec.username}" works on and nothing keeps it up any more. To end it: DROP ROLE, and take its ARN out of statement IamdbReleased in the policies of its IAM roles.`,
+  message: `${mode === 'Plan' ? 'Deleted in plan mode, which acts as deletionPolicy Retain. ' : ''}Role "${user.spec.username}" works on and nothing keeps it up any more. To end it: DROP ROLE, and take its ARN out of statement IamdbReleased in the policies of ${rolesOf(user, world)}: managed ones under ${policyPath(world.operatorID)}, or an inline one.`,
 });
+
+/** Events hold only so much. */
+function rolesOf(user: IamDatabaseUser, world: World): string {
+  const all = [...new Set(principalsOf(user, world).resolved.map(({ roleARN }) => roleARN))];
+  if (all.length === 0) return 'its IAM roles';
+  return all.length > 3 ? `${all.slice(0, 3).join(', ')} and ${all.length - 3} more` : all.join(', ');
+}
 
 /** A finalizer held by a database that cannot be reached holds a namespace too: a person has to know at once. */
 const holding = (user: IamDatabaseUser, failure: Failure, world: World): Link => {

@@ -128,6 +128,24 @@ describe('a user that works and is not allowed any more', () => {
     expect(mayEnter(world)).toEqual(shut);
   });
 
+  it('that has lost its access is not told after a restart that it still has it', async () => {
+    const world = await working(1, atOnce);
+    world.put(aDatabase({ spec: { ...nobody, ...atOnce } }));
+    await pass(world);
+    expect(mayEnter(world)).toEqual(shut);
+    world.put(aDatabase({ spec: nobody }));
+    world.restart();
+    for (const _ of [1, 2]) {
+      await pass(world);
+      expect(ready(world)?.message).toContain('had ended when the operator last looked');
+      expect(ready(world)?.message).not.toMatch(/access ends/);
+      expect(conditionOf(world, 'RoleReady')).toMatchObject({ status: 'Unknown', reason: 'PermissionLost' });
+    }
+    world.time += 300_000;
+    await pass(world);
+    expect(ready(world)?.message).toContain('Its access has ended; the role is kept.');
+  });
+
   it('is told what keeps its access from being ended, which is tried again', async () => {
     const world = await working(1, { onPermissionLost: { graceSeconds: 0 } });
     world.put(aDatabase({ spec: { ...nobody, onPermissionLost: { graceSeconds: 0 } } }));
@@ -254,6 +272,19 @@ describe('a change by which too many would lose access', () => {
     expect(usernames.map((name) => mayEnter(world, name))).toEqual(usernames.map(() => shut));
     await reconcileDatabase('orders', world, signal);
     expect(world.storedDatabase().status?.conditions?.[0]).toMatchObject({ status: 'True' });
+  });
+
+  it('does not tell those whose access ended before a restart that they keep it', async () => {
+    const world = await working(6, spec);
+    world.put(without(2, '2'));
+    await passAll(world);
+    world.put(without(3, '2'));
+    world.restart();
+    for (const _ of [1, 2]) {
+      await passAll(world);
+      expect(ready(world)).toMatchObject({ reason: 'MassRevocationHeld' });
+      expect(ready(world)?.message).toContain('had ended when the operator last looked');
+    }
   });
 
   it('is over for all once the rule is back', async () => {

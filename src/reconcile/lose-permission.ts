@@ -1,4 +1,5 @@
 // A pass over a user that works and is not allowed any more: told until when it keeps its access, then ended.
+import type { Condition } from '../api/conditions.ts';
 import type { IamDatabase, IamDatabaseUser } from '../api/objects.ts';
 import { closeAccess } from './close-access.ts';
 import type { Failure } from '../kernel/failure.ts';
@@ -22,18 +23,23 @@ export async function losePermission(
   world.losses.set(uid, loss);
   // It tells of those that are held.
   if ((before?.verdict === 'held') !== (loss.verdict === 'held')) world.wakeDatabase(database.metadata.name);
+  const ended = endedBefore(user);
+  const last = ended.length === 0 ? '' : ' Its access had ended when the operator last looked.';
   switch (loss.verdict) {
     case 'held': {
       const { name, generation } = database.metadata;
       const how = `kubectl annotate iamdb ${name} --overwrite iamdb.dev/confirm-revocation=${generation}`;
-      const message = `${why.message} Too many users of IamDatabase ${name} would lose their access at once, so it is kept. If that is meant: ${how}`;
-      return await report(user, world, { links: [stalled('MassRevocationHeld', message), ...first] });
+      const message = `${why.message}${last} Too many users of IamDatabase ${name} would lose their access at once, so what they have is kept. If that is meant: ${how}`;
+      return await report(user, world, {
+        links: [stalled('MassRevocationHeld', message), ...first, ...ended],
+      });
     }
     case 'grace': {
       const ends = loss.since + graceMs(database, world);
-      const message = `${why.message} Its access ends at ${rfc3339(ends)} unless it is allowed again before.`;
+      const end = last === '' ? 'Its access ends' : 'It is ended anew';
+      const message = `${why.message}${last} ${end} at ${rfc3339(ends)} unless it is allowed again before.`;
       return await report(user, world, {
-        links: [stalled('PermissionLost', message), ...first],
+        links: [stalled('PermissionLost', message), ...first, ...ended],
         atMs: ends - world.now(),
       });
     }
@@ -56,6 +62,19 @@ export function keepPermission(user: IamDatabaseUser, world: Pick<World, 'losses
   const wasHeld = world.losses.get(uid)?.verdict === 'held';
   world.losses.delete(uid);
   if (wasHeld) world.wakeDatabase(user.spec.databaseRef.name);
+}
+
+const ofAccess = ['PolicyReady', 'RoleReady', 'AccessVerified'] as const;
+
+/**
+ * What an operator that was started since finds said of an access that has ended. It stands until that is looked at again,
+ * and decides nothing.
+ */
+function endedBefore({ status }: IamDatabaseUser): readonly Link[] {
+  const told = ofAccess.flatMap((name) => status?.conditions?.find(({ type }) => type === name) ?? []);
+  const isEnded = (name: Condition['type']) =>
+    told.some(({ type, reason }) => type === name && reason === 'PermissionLost');
+  return isEnded('PolicyReady') && isEnded('RoleReady') ? told : [];
 }
 
 const stalled = (reason: 'PermissionLost' | 'MassRevocationHeld', message: string): Link => ({

@@ -243,6 +243,40 @@ describe('an object that keeps failing', () => {
     expect(short(conditionsOf(links, 1, [fresh], at(11)), 'Reconciling')).not.toBe('-');
   });
 
+  it.each([
+    ['planned', 'Planned'],
+    ['expired', 'Expired'],
+    ['suspended', 'Suspended'],
+  ] as const)('has its ten minutes from its first failure, however long it was %s before', (_, reason) => {
+    const before = first
+      .filter(({ type }) => type !== 'Reconciling')
+      .map((one) => (one.type === 'Ready' ? { ...one, reason } : one));
+    let conditions = conditionsOf(links, 1, before, at(5_000));
+    expect(short(conditions, 'Reconciling')).toBe('True DatabaseUnavailable');
+    // Ready was False all the time.
+    expect(of(conditions, 'Ready')?.lastTransitionTime).toBe('2026-03-01T00:00:00Z');
+    conditions = conditionsOf(links, 1, conditions, at(5_010));
+    expect(short(conditions, 'Reconciling')).toBe('True DatabaseUnavailable');
+    conditions = conditionsOf(links, 1, conditions, at(5_011));
+    expect(short(conditions, 'Reconciling')).toBe('-');
+    conditions = conditionsOf(links, 1, conditions, at(5_012));
+    expect(short(conditions, 'Reconciling')).toBe('-');
+  });
+
+  it.each([
+    ['still in progress', 9],
+    ['shown as failed', 20],
+  ])('has ten more as it is declared anew: %s before', (_, minutes) => {
+    const before = conditionsOf(links, 1, first, at(minutes));
+    let conditions = conditionsOf(links, 2, before, at(60));
+    expect(short(conditions, 'Reconciling')).toBe('True DatabaseUnavailable');
+    conditions = conditionsOf(links, 2, conditions, at(70));
+    expect(short(conditions, 'Reconciling')).toBe('True DatabaseUnavailable');
+    conditions = conditionsOf(links, 2, conditions, at(71));
+    expect(short(conditions, 'Reconciling')).toBe('-');
+    expect(short(conditionsOf(links, 2, conditions, at(72)), 'Reconciling')).toBe('-');
+  });
+
   it('has none of them where it is not failing but on the way, however long', () => {
     const onTheWay = [waiting('RoleReady', 'Allowed')];
     const since = conditionsOf(onTheWay, 1, [], at(0));

@@ -103,7 +103,7 @@ export function conditionsOf(
     broken === undefined
       ? good('Ready', 'Ready', 'All parts are as declared.')
       : { ...broken, type: 'Ready', status: broken.status };
-  const all = [ready, ...rest, ...abnormal(ready, before, time)];
+  const all = [ready, ...rest, ...abnormal(ready, generation, before, time)];
   return all.map((link) => conditionFrom(link, generation, before, time.now));
 }
 
@@ -111,21 +111,43 @@ export function conditionsOf(
 const isForPerson = ({ kind, reason }: Failure) =>
   retryTable[kind].needsPerson || reason === 'AssumeRoleRefused';
 
-function abnormal(ready: Link, before: readonly Condition[], time: Time): readonly Link[] {
+/** What a person meant by an object that was not Ready: what fails afterwards has only begun to. */
+const settledReasons: ReadonlySet<Reason> = new Set(['Planned', 'Expired', 'Suspended']);
+
+/** Since when it fails as it is declared now. */
+function failingSince(ready: Link, generation: number, before: readonly Condition[], now: number): number {
+  const was = before.find(({ type }) => type === 'Ready');
+  const isTheSame =
+    was?.status === ready.status && was.observedGeneration === generation && !settledReasons.has(was.reason);
+  if (!isTheSame) return now;
+  // Of another generation, or with a will, Ready was False as well, so that its own time tells less.
+  const begun = before.find(({ type }) => type === 'Reconciling');
+  return Math.max(
+    ...[was, begun].flatMap((one) => (one === undefined ? [] : Date.parse(one.lastTransitionTime))),
+  );
+}
+
+function abnormal(
+  ready: Link,
+  generation: number,
+  before: readonly Condition[],
+  time: Time,
+): readonly Link[] {
   if (ready.status === 'True' || ready.settled === true) return [];
   const { failure } = ready;
   if (ready.needsPerson ?? (failure !== undefined && isForPerson(failure))) {
     return [{ ...ready, type: 'Stalled', status: 'True' }];
   }
-  const was = before.find((c) => c.type === 'Ready');
-  const since =
-    was !== undefined && was.status === ready.status ? Date.parse(was.lastTransitionTime) : time.now;
+  const since = failingSince(ready, generation, before, time.now);
   if (ready.status === 'False' && time.now - since > reconcilingForMs * time.timeScale) return [];
   return [{ ...ready, type: 'Reconciling', status: 'True' }];
 }
 
 function conditionFrom(link: Link, generation: number, before: readonly Condition[], now: number): Condition {
-  const was = before.find((c) => c.type === link.type);
+  // The work for another generation is other work.
+  const was = before.find(
+    (c) => c.type === link.type && (c.type !== 'Reconciling' || c.observedGeneration === generation),
+  );
   return {
     type: link.type,
     status: link.status,

@@ -90,7 +90,11 @@ export function observe({ version, role, ...server }: ModelServer, desired: Desi
       },
       settings: role.settings,
       connectGrants: [...role.connects].flatMap(([database, by]) => (by.size > 0 ? [database] : [])),
-      passwordLoginsThatReachIt: role.reachedBy,
+      passwordLoginsThatReachIt: role.reachedBy.map((login) => ({
+        login,
+        through: login,
+        bySuperuser: false,
+      })),
       sessions: desired.ensure === 'present' && !desired.adopt ? 0 : role.sessions,
       heldBy: server.heldBy,
     },

@@ -91,7 +91,7 @@ describe('a login for proof', () => {
   it('that the database has no room for gets LoginForbidden, which points at the limit, and is proven again once there is room', async () => {
     await t.sql('ALTER DATABASE orders CONNECTION LIMIT 0');
     const { message } = await t.scene.untilCondition(bystander, 'AccessVerified', 'False', 'LoginForbidden');
-    expect(message).toContain('no connection to spare for "payments_bystander"');
+    expect(message).toContain('no connection to spare for "payments_bystander": the limit of its database');
     await t.scene.untilCondition(bystander, 'Ready', 'False', 'LoginForbidden');
     expect(t.arnsOf('payments_bystander')).toHaveLength(1);
     await t.sql('ALTER DATABASE orders CONNECTION LIMIT -1');

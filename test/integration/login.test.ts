@@ -2,6 +2,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import type { Client } from 'pg';
+import { asFailure, type Failure } from '../../src/kernel/failure.ts';
 import { Secret } from '../../src/kernel/secret.ts';
 import type { LoginRequest } from '../../src/resources/access/access.ts';
 import { login } from '../../src/systems/postgres/login.ts';
@@ -154,6 +156,42 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('on PostgreSQL %i', (major) => {
     ],
   ])('tells %s', async (_, changes, reason, sqlState) => {
     await expect(login(await request(await changes()))).rejects.toMatchObject({ reason, sqlState });
+  });
+
+  it.each([
+    ['the role', 'ALTER ROLE checkout CONNECTION LIMIT 0', /its own connection limit/],
+    ['its database', 'ALTER DATABASE orders CONNECTION LIMIT 0', /the limit of its database/],
+  ])('tells that it was the limit of %s', async (_, statement, says) => {
+    await bed.postgres.sql(statement);
+    await expect(login(await request())).rejects.toMatchObject({
+      reason: 'LoginForbidden',
+      sqlState: '53300',
+      message: expect.stringMatching(says),
+    });
+    await bed.postgres.sql('ALTER DATABASE orders CONNECTION LIMIT -1');
+  });
+
+  it.runIf(major === 18)('blames nobody where the whole server is full', async () => {
+    const [row] = await bed.postgres.sql<{ readonly slots: number }>(
+      `SELECT current_setting('max_connections')::int AS slots`,
+    );
+    const people: Client[] = [];
+    const enter = async () => people.push(await bed.person());
+    const refusal = async (): Promise<Failure | undefined> =>
+      await login(await request()).then(() => undefined, asFailure);
+    while (people.length < (row?.slots ?? 0) - 10) await enter();
+    // The last places are kept for superusers.
+    let failure = await refusal();
+    for (let more = 0; failure === undefined && more < 10; more += 1) {
+      await enter();
+      failure = await refusal();
+    }
+    await Promise.all(people.map((client) => client.end()));
+    expect(failure).toMatchObject({
+      reason: 'LoginForbidden',
+      sqlState: '53300',
+      message: expect.stringContaining('the server is full, or'),
+    });
   });
 
   it('says no byte of the token to a server without TLS', async () => {

@@ -112,12 +112,16 @@ SELECT f.n::integer AS n, json_build_object(
     'connectGrants', COALESCE(c.by_role -> f.oid::text, '[]'),
     'passwordLoginsThatReachIt', COALESCE((
       WITH RECURSIVE down AS (
-        SELECT member FROM pg_auth_members WHERE roleid = f.oid
+        -- 10 is the superuser that every server begins with. From 16 on a membership belongs to who granted it, and a
+        -- creator's to that one.
+        SELECT member, member AS through, grantor = 10 AND iam.version >= 160000 AS by_superuser
+        FROM pg_auth_members WHERE roleid = f.oid
         UNION
-        SELECT m.member FROM down d
+        SELECT m.member, d.through, d.by_superuser FROM down d
         CROSS JOIN LATERAL (SELECT member FROM pg_auth_members WHERE roleid = d.member OFFSET 0) m
       )
-      SELECT json_agg(r.rolname ORDER BY r.rolname)
+      SELECT json_agg(json_build_object('login', r.rolname, 'through', pg_get_userbyid(d.through),
+        'bySuperuser', d.by_superuser) ORDER BY r.rolname, d.through, d.by_superuser)
       FROM down d CROSS JOIN LATERAL (SELECT * FROM pg_roles WHERE oid = d.member OFFSET 0) r
       WHERE r.rolcanlogin AND NOT r.rolsuper
         -- From 16 on the admin is a member of all that it created: asking about it takes long, and is not needed.

@@ -7,6 +7,7 @@ import { oneLine, refusals, shown } from './refusals.ts';
 const mark = markOf(owner, [], []);
 const session = { admin: 'iamdb_admin', serverVersion: '17.4' };
 const groups = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+const grantedTo = (login: string) => ({ login, through: login, bySuperuser: false });
 
 describe('a refusal says what is wrong, with which object, and what to do next', () => {
   it.each<readonly [Failure, string, string, string]>([
@@ -77,16 +78,28 @@ describe('a refusal says what is wrong, with which object, and what to do next',
       'There is no database "orders" on the server. Create it, or remove it from connectDatabases.',
     ],
     [
-      refusals.wouldLockOut('checkout', groups.slice(0, 5)),
+      refusals.wouldLockOut('checkout', groups.slice(0, 5).map(grantedTo)),
       'conflict',
       'WouldLockOut',
-      'rds_iam on "checkout" would end the password logins of "a", "b", "c", "d", "e", which are members of it. REVOKE "checkout" FROM them first.',
+      'rds_iam on "checkout" would end the password logins of "a", "b", "c", "d", "e", which are members of it. As who granted it: REVOKE "checkout" FROM "a", "b", "c", "d", "e";',
     ],
     [
-      refusals.wouldLockOut('checkout', groups),
+      refusals.wouldLockOut('checkout', [
+        ...groups.map(grantedTo),
+        { login: 'a', through: 'team', bySuperuser: false },
+      ]),
       'conflict',
       'WouldLockOut',
-      'rds_iam on "checkout" would end the password logins of "a", "b", "c", "d", "e" and 2 more, which are members of it. REVOKE "checkout" FROM them first.',
+      'rds_iam on "checkout" would end the password logins of "a", "b", "c", "d", "e" and 2 more, which are members of it. As who granted it: REVOKE "checkout" FROM "a", "b", "c", "d", "e" and 3 more;',
+    ],
+    [
+      refusals.wouldLockOut('checkout', [
+        { login: 'a', through: 'maker', bySuperuser: true },
+        { login: 'maker', through: 'maker', bySuperuser: true },
+      ]),
+      'conflict',
+      'WouldLockOut',
+      'rds_iam on "checkout" would end the password logins of "a", "maker", which are members of it. "maker" created it, or was given it by a superuser. Only a superuser takes that away: REVOKE "checkout" FROM "maker" CASCADE; and with it goes what was granted from there, as the admin\'s ADMIN OPTION, to be given anew. Where there is no superuser, as on RDS: instead of adopting "checkout" ALTER ROLE "checkout" RENAME TO another name, make that NOLOGIN, and name it in memberOf.',
     ],
     [
       refusals.adminWouldLoseLogin(session),

@@ -2,7 +2,7 @@
 import { adminStatements, iamAdminSQL } from './admin-statements.ts';
 import { Failure } from '../../kernel/failure.ts';
 import type { Mark } from './mark.ts';
-import type { PresentRole } from './role.ts';
+import type { PresentRole, Reach } from './role.ts';
 import type { Session } from './server.ts';
 
 export type Refused = Failure | undefined;
@@ -120,12 +120,20 @@ export const refusals = {
       `There is no database "${shown(database)}" on the server. Create it, or remove it from connectDatabases.`,
     ),
 
-  wouldLockOut: (username: string, roles: readonly string[]) =>
-    new Failure(
+  wouldLockOut(username: string, reaches: readonly Reach[]) {
+    const logins = [...new Set(reaches.map(({ login }) => login))];
+    const through = (bySuperuser: boolean) => [
+      ...new Set(reaches.filter((one) => one.bySuperuser === bySuperuser).map((one) => one.through)),
+    ];
+    const [granted, fixed] = [through(false), through(true)];
+    const byGrantor = ` As who granted it: REVOKE "${username}" FROM ${list(granted)};`;
+    const bySuperuser = ` ${list(fixed)} created it, or was given it by a superuser. Only a superuser takes that away: REVOKE "${username}" FROM ${list(fixed)} CASCADE; and with it goes what was granted from there, as the admin's ADMIN OPTION, to be given anew. Where there is no superuser, as on RDS: instead of adopting "${username}" ALTER ROLE "${username}" RENAME TO another name, make that NOLOGIN, and name it in memberOf.`;
+    return new Failure(
       'conflict',
       'WouldLockOut',
-      `rds_iam on "${username}" would end the password logins of ${list(roles)}, which are members of it. REVOKE "${username}" FROM them first.`,
-    ),
+      `rds_iam on "${username}" would end the password logins of ${list(logins)}, which are members of it.${granted.length === 0 ? '' : byGrantor}${fixed.length === 0 ? '' : bySuperuser}`,
+    );
+  },
 
   adminWouldLoseLogin: ({ admin, serverVersion }: Pick<Session, 'admin' | 'serverVersion'>) =>
     new Failure(

@@ -72,13 +72,21 @@ export interface ExistingRole {
   /** Its settings for all databases, whoever made them. */
   readonly settings: Settings;
   /** Roles that log in by password today and reach this role: rds_iam on it would end that. The admin is not among them. */
-  readonly passwordLoginsThatReachIt: readonly string[];
+  readonly passwordLoginsThatReachIt: readonly Reach[];
   /** Counted only while access is being ended, or where the role may be taken over. */
   readonly sessions: number;
   /** Databases in which it owns something; looked at only while access is being ended. */
   readonly ownsIn: readonly string[];
   /** Why the server refused to drop it, in its words; undefined while that was not tried. */
   readonly heldBy: string | undefined;
+}
+
+export interface Reach {
+  readonly login: string;
+  /** The member of the role by which it does, which may be itself. */
+  readonly through: string;
+  /** A membership that only a superuser takes away, as that of who created the role has it from PostgreSQL 16 on. */
+  readonly bySuperuser: boolean;
 }
 
 export interface RdsIam {

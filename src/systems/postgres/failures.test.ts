@@ -30,6 +30,19 @@ describe.each<[string, Error, string, string]>([
   ['no CONNECT', sqlError('42501'), 'AdminLoginRefused', 'LoginForbidden'],
   ['no such database', sqlError('3D000'), 'DatabaseUnavailable', 'LoginForbidden'],
   ['too many connections', sqlError('53300'), 'DatabaseBusy', 'LoginForbidden'],
+  [
+    'too many connections of the role',
+    sqlError('53300', { routine: 'InitializeSessionUserId' }),
+    'DatabaseBusy',
+    'LoginForbidden',
+  ],
+  [
+    'too many connections to the database',
+    sqlError('53300', { routine: 'CheckMyDatabase' }),
+    'DatabaseBusy',
+    'LoginForbidden',
+  ],
+  ['no memory', sqlError('53200', { routine: 'CheckMyDatabase' }), 'DatabaseBusy', 'LoginForbidden'],
   ['a shutdown', sqlError('57P01'), 'DatabaseUnavailable', 'Unreachable'],
   ['a start-up', sqlError('57P03'), 'DatabaseUnavailable', 'Unreachable'],
   ['a deadlock', sqlError('40P01'), 'DatabaseBusy', 'Unreachable'],
@@ -90,6 +103,16 @@ describe.each<[string, Error, string, string]>([
       expect(failure.cause).toBe(error);
     }
   });
+});
+
+it.each([
+  ['InitializeSessionUserId', /"checkout": its own connection limit/],
+  ['CheckMyDatabase', /the limit of its database/],
+  ['InitProcess', /the server is full, or a connection limit/],
+  [undefined, /the server is full, or a connection limit/],
+])('tells whose limit was reached by the routine that refused: %s', (routine, says) => {
+  const error = sqlError('53300', { message: 'zu viele Verbindungen', routine });
+  expect(loginFailure(error, endpoint, 'checkout').message).toMatch(says);
 });
 
 it('lets a failure of ours through as it is', () => {

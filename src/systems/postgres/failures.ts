@@ -10,6 +10,8 @@ export type Trouble =
   | 'refused: not let in'
   | 'refused: no such database'
   | 'full'
+  | 'full for the role'
+  | 'full for the database'
   | 'down'
   | 'busy'
   | 'read-only'
@@ -39,6 +41,12 @@ const bySqlState: readonly (readonly [string, Trouble])[] = [
   ['XX000', 'busy'],
   ['25006', 'read-only'],
 ];
+
+/** Which limit it was, by the routine that says so; its name is the same in every language of the server. */
+const byRoutine: ReadonlyMap<string, Trouble> = new Map([
+  ['InitializeSessionUserId', 'full for the role'],
+  ['CheckMyDatabase', 'full for the database'],
+]);
 
 const networkCodes = new Set([
   'ECONNREFUSED',
@@ -72,6 +80,7 @@ const driverTexts: readonly (readonly [string, Trouble])[] = [
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof DatabaseError) {
     const state = sqlStateOf(error) ?? '';
+    if (state === '53300') return byRoutine.get(error.routine ?? '') ?? 'full';
     // Authenticated, then turned away: NOLOGIN. The routine's name is the same in every language of the server.
     const notLetIn =
       state === '28000' && (error.routine === 'InitializeSessionUserId' || isNotPermitted(error));
@@ -132,6 +141,18 @@ const adminRows: { readonly [T in Exclude<Trouble, 'other'>]: Row } = {
     (where) => `${where} has no database postgres, in which roles are administered.`,
   ],
   full: ['unavailable', 'DatabaseBusy', (where) => `${where} has no connection or memory to spare.`],
+  'full for the role': [
+    'unavailable',
+    'DatabaseBusy',
+    (where, user) =>
+      `${where} has no connection to spare for admin "${user}": its own connection limit is reached. ALTER ROLE "${user}" CONNECTION LIMIT -1;`,
+  ],
+  'full for the database': [
+    'unavailable',
+    'DatabaseBusy',
+    (where) =>
+      `${where} has no connection to spare in database postgres, whose own limit is reached. ALTER DATABASE postgres CONNECTION LIMIT -1;`,
+  ],
   down: ['unavailable', 'DatabaseUnavailable', (where) => `${where} is starting up or shutting down.`],
   busy: [
     'unavailable',
@@ -199,7 +220,20 @@ const loginRows: { readonly [T in Exclude<Trouble, 'other'>]: Row } = {
   full: [
     'denied',
     'LoginForbidden',
-    (where, user) => `${where} has no connection to spare for "${user}": see its connection limit.`,
+    (where, user) =>
+      `${where} has no connection or memory to spare for "${user}": the server is full, or a connection limit is reached, of the role or of its database.`,
+  ],
+  'full for the role': [
+    'denied',
+    'LoginForbidden',
+    (where, user) =>
+      `${where} has no connection to spare for "${user}": its own connection limit is reached (spec.connectionLimit).`,
+  ],
+  'full for the database': [
+    'denied',
+    'LoginForbidden',
+    (where, user) =>
+      `${where} has no connection to spare for "${user}": the limit of its database is reached (ALTER DATABASE … CONNECTION LIMIT).`,
   ],
   down: unreachable,
   busy: unreachable,
