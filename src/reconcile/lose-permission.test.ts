@@ -146,6 +146,19 @@ describe('a user that works and is not allowed any more', () => {
     expect(ready(world)?.message).toContain('Its access has ended; the role is kept.');
   });
 
+  it('that has lost a part of its access only is told when it ends', async () => {
+    const world = await working(1, atOnce);
+    world.put(aDatabase({ spec: { ...nobody, ...atOnce } }));
+    world.roles.broken.observe = new Failure('unavailable', 'DatabaseUnavailable', 'It does not answer.');
+    await pass(world);
+    expect(mayEnter(world)).toEqual({ role: true, policy: false });
+    world.put(aDatabase({ spec: nobody }));
+    world.restart();
+    await pass(world);
+    expect(ready(world)?.message).toContain('Its access ends at');
+    expect(ready(world)?.message).not.toContain('had ended');
+  });
+
   it('is told what keeps its access from being ended, which is tried again', async () => {
     const world = await working(1, { onPermissionLost: { graceSeconds: 0 } });
     world.put(aDatabase({ spec: { ...nobody, onPermissionLost: { graceSeconds: 0 } } }));
