@@ -136,6 +136,15 @@ describe('a wish that cannot be fulfilled', () => {
     expect(changesOf(both, state)).toEqual([]);
   });
 
+  it('names of a powerful group only what no list would help', () => {
+    const wished = { ...present, memberOf: ['kings'] };
+    expect(planRole(wished, observe(withGroup('kings', ['kings'], ['pg_monitor']), wished))).toMatchObject({
+      refused: {
+        message: expect.stringMatching(/^Group "kings" is or reaches "kings", which is never granted/),
+      },
+    });
+  });
+
   it('says why a user may not have the name of an admin', () => {
     for (const username of ['iamdb_admin', 'other_admin']) {
       expect(planRole({ ...present, username }, observe(server, present))).toMatchObject({

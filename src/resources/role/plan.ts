@@ -91,10 +91,11 @@ function judgeWish(desired: PresentRole, observed: ObservedRole): Refused {
   for (const group of desired.memberOf) {
     const facts = observed.groups.find((other) => other.group === group);
     if (facts?.exists !== true) return refusals.groupNotFound(group);
-    const powerful = forbidden(facts.power, desired);
     if (group === desired.username) return refusals.groupIsUser(group);
-    if (facts.power.never.length > 0) return refusals.privilegedGroup(group, powerful);
-    if (powerful.length > 0) return refusals.unlistedGroup(group, powerful);
+    const { never } = facts.power;
+    if (never.length > 0) return refusals.privilegedGroup(group, never);
+    const unlisted = forbidden(facts.power, desired);
+    if (unlisted.length > 0) return refusals.unlistedGroup(group, unlisted);
   }
   for (const database of desired.connectDatabases) {
     const facts = observed.databases.find((other) => other.database === database);
