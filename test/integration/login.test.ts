@@ -171,7 +171,7 @@ describe.each<PostgresMajor>([14, 16, 17, 18])('on PostgreSQL %i', (major) => {
     await bed.postgres.sql('ALTER DATABASE orders CONNECTION LIMIT -1');
   });
 
-  it.runIf(major === 18)('blames nobody where the whole server is full', async () => {
+  it('blames nobody where the whole server is full', async () => {
     const [row] = await bed.postgres.sql<{ readonly slots: number }>(
       `SELECT current_setting('max_connections')::int AS slots`,
     );
