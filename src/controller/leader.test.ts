@@ -39,6 +39,9 @@ function leaseServer() {
       version += 1;
       stored = { ...stored, holder, version: String(version) };
     },
+    forget: () => {
+      stored = undefined;
+    },
     breakDown: (isDown: boolean) => {
       down = isDown ? new Error('503') : undefined;
     },
@@ -328,6 +331,20 @@ test.each<[end: string, (leader: Candidate) => unknown]>([
   await clock.advance(20_000);
   expect(second.told).toEqual(['elected']);
   expect(server.stored()).toMatchObject({ holder: 'b', works: true });
+});
+
+test('what was inherited stays so, though the lease that said so is deleted', async () => {
+  const first = candidate('a');
+  await clock.settle();
+  await first.election.declare(true);
+  await first.election.stop();
+  const second = candidate('b');
+  await clock.advance(20_000);
+  expect([second.told, server.stored()?.works]).toEqual([['elected'], true]);
+  server.forget();
+  await clock.advance(5_000);
+  expect(server.stored()).toMatchObject({ holder: 'b', works: true });
+  expect(second.election.isLeader()).toBe(true);
 });
 
 test('what was declared so long ago that nobody was waited for any more is not inherited', async () => {

@@ -113,6 +113,8 @@ export function createElection(options: ElectionOptions): Election {
         : await lease.update({ ...ours(current), version: current.version }, signal);
     observe(stored, clock.now());
     renewed = sent;
+    // What was inherited is this holder's own from here on, whatever becomes of the object that said so.
+    declared ??= stored.works;
     if (stored.works === declared) stands.resolve();
     return 'held' as const;
   };

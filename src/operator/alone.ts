@@ -18,13 +18,15 @@ export type Step =
   | { readonly do: 'begin' | 'declare' }
   | {
       readonly do: 'wait';
-      readonly for: Holder /** What our Lease says is not so. */;
+      readonly for: Holder;
+      /** What our Lease says is not so. */
       readonly withdraw: boolean;
     };
 
 /**
  * What is to be done by one that holds its Lease and saw all Leases of that name. It begins only if it saw its own declare
- * that it works, and no other: each declares before it looks, so of two one at least sees the other, whatever their clocks say.
+ * that it works, and no other: each declares before it looks, so of two one at least sees the other, whoever is the quicker. Clocks have to agree
+ * within `handOverMs`, as a Lease that was silent for longer is nobody's.
  */
 export function nextStep(own: Own, holders: readonly Holder[], now: number): Step {
   const mine = holders.find(({ namespace }) => namespace === own.namespace);

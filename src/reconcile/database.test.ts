@@ -79,13 +79,14 @@ describe('a database that was just applied', () => {
     expect(world.known.has('orders')).toBe(false);
   });
 
-  it('that lost its finalizer, and may not be given it again, is known where it was', async () => {
+  it('that lost its finalizer, and may not be given it again, is told so; what was found serves its users on', async () => {
     const world = await settled();
     const { metadata, ...rest } = world.storedDatabase();
     world.put({ ...rest, metadata: { ...metadata, finalizers: [] } });
     world.broken.hold = new Failure('denied', 'KubernetesUnavailable', 'A right is missing.');
     await pass(world);
-    expect(world.known.get('orders')).toMatchObject({ target: world.broken.hold, lastTarget: aTarget() });
+    expect(condition(world, 'Ready')).toBe('False KubernetesUnavailable');
+    expect(world.known.get('orders')).toMatchObject({ target: aTarget() });
   });
 
   it('is looked at again together with the others, so that they share what is asked of AWS', async () => {

@@ -36,7 +36,9 @@ export async function reconcileDatabase(name: string, world: World, signal: Abor
   const database = isPlanned ? found : await begin(found, world, signal);
   if (database instanceof Failure) {
     const state = unresolved(found, { target: database }, world);
-    world.learn(name, state);
+    // What was found before the right was taken away serves the users on.
+    const before = world.stateOf(name)?.target;
+    if (before === undefined || before instanceof Failure) world.learn(name, state);
     return await report(found, state, world);
   }
   const state = await look(database, world, signal);

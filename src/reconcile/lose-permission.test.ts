@@ -146,6 +146,19 @@ describe('a user that works and is not allowed any more', () => {
     expect(ready(world)?.message).toContain('Its access has ended; the role is kept.');
   });
 
+  it('that has lost its right in IAM, and whose role others keep, is not told after a restart that it still has it', async () => {
+    const byOthers = { role: { delivery: 'None' } } as const;
+    const world = await working(1, { ...atOnce, ...byOthers });
+    expect(mayEnter(world).policy).toBe(true);
+    world.put(aDatabase({ spec: { ...nobody, ...atOnce, ...byOthers } }));
+    await pass(world);
+    expect(mayEnter(world).policy).toBe(false);
+    world.put(aDatabase({ spec: { ...nobody, ...byOthers } }));
+    world.restart();
+    await pass(world);
+    expect(ready(world)?.message).toContain('had ended when the operator last looked');
+  });
+
   it('that has lost a part of its access only is told when it ends', async () => {
     const world = await working(1, atOnce);
     world.put(aDatabase({ spec: { ...nobody, ...atOnce } }));

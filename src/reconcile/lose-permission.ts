@@ -72,9 +72,12 @@ const ofAccess = ['PolicyReady', 'RoleReady', 'AccessVerified'] as const;
  */
 function endedBefore({ status }: IamDatabaseUser): readonly Link[] {
   const told = ofAccess.flatMap((name) => status?.conditions?.find(({ type }) => type === name) ?? []);
-  const isEnded = (name: Condition['type']) =>
-    told.some(({ type, reason }) => type === name && reason === 'PermissionLost');
-  return isEnded('PolicyReady') && isEnded('RoleReady') ? told : [];
+  const reasonOf = (name: Condition['type']) => told.find(({ type }) => type === name)?.reason;
+  // A role that others keep is theirs to end.
+  const role = reasonOf('RoleReady');
+  const isEnded =
+    reasonOf('PolicyReady') === 'PermissionLost' && (role === 'PermissionLost' || role === 'NotManaged');
+  return isEnded ? told : [];
 }
 
 const stalled = (reason: 'PermissionLost' | 'MassRevocationHeld', message: string): Link => ({

@@ -102,7 +102,7 @@ export function withWayOutOfRole(failure: Failure): Failure {
   const passes = kind === 'unavailable' || kind === 'throttled' || kind === 'unexpected';
   if (passes || unreachable.has(reason) || reason === 'AssumeRoleRefused') return failure;
   const way =
-    'Or let users go and leave their roles as they are: spec.role.delivery None of the IamDatabase.';
+    'Or let users go and leave their roles as they are: spec.role.delivery None of the IamDatabase, after reading what that means (troubleshooting: an object does not go away).';
   return new Failure(kind, reason, `${message} ${way}`, { cause, retryAfterMs });
 }
 

@@ -13,8 +13,8 @@ const unheard = userManifest('unheard');
 beforeAll(async () => {
   stage = await startStage({
     relays: true,
-    // A lease of 3 s, and 18 s until a silent watch is given up: what is tried here is over by then.
-    settings: { 'time-scale': '0.2', 'iam-writes-per-second': '0', 'iam-reads-per-second': '0' },
+    // A lease of 7.5 s, and 45 s until a silent watch is given up: what is tried here is over by then.
+    settings: { 'time-scale': '0.5', 'iam-writes-per-second': '0', 'iam-reads-per-second': '0' },
   });
   scene = sceneOf(stage);
   await stage.operator.start();
@@ -53,9 +53,11 @@ describe('a standby that heard nothing of a user whom the leader let in', () => 
     await stage.operator.kill();
     await until('the standby to lead', () => said(standby, 'leading'), {
       seen: () => standby.log().slice(-3),
+      withinMs: 30_000,
     });
     for (const user of [known, unheard]) await scene.lookAgain(user);
 
+    expect(standby.log().some(({ what }) => what === 'watch-silent')).toBe(false);
     expect(changesBy(standby)).toEqual([]);
     expect(scene.allowedARNs('payments-checkout')).toEqual(before);
     expect(await scene.login('payments_unheard')).toBe('payments_unheard');

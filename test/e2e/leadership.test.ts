@@ -77,7 +77,10 @@ async function marksOf({ credentialID, name }: Replica) {
   return {
     kube: writesOf(`system:serviceaccount:iamdb-system:${operatorAccount}`, audit.filter(isIts))
       .filter((entry) => !isRefused(entry))
-      .map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}/${objectRef?.name}`),
+      .map(
+        ({ verb, objectRef }) =>
+          `${verb} ${objectRef?.resource}/${objectRef?.name}${objectRef?.subresource === undefined ? '' : `/${objectRef.subresource}`}`,
+      ),
     aws: stage.aws.calls
       .filter(({ principal, writes }) => writes && principal.endsWith(`/${name}`))
       .map(({ action }) => action),
@@ -174,6 +177,8 @@ describe('a leader that is paused for longer than its lease', () => {
         ...marks.aws.slice(before.marks.aws.length),
       ];
       expect(more.length).toBeLessThanOrEqual(1);
+      for (const one of marks.kube.slice(before.marks.kube.length))
+        expect(one).toMatch(/\/status$| events\//);
       expect(marks.logins).toBe(before.marks.logins);
       expect(await theLeader()).toBe(other);
     },
