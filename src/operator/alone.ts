@@ -2,9 +2,8 @@
 import { leaveEarly } from '../controller/abort.ts';
 import { type Clock, pause } from '../controller/clock.ts';
 import type { Holder } from '../systems/kubernetes/lease.ts';
-import type { Surroundings } from './preflight.ts';
+import { lookMs, type Surroundings } from './preflight.ts';
 
-const lookMs = 5_000;
 /** As clocks of nodes may differ. */
 const lateMs = 10_000;
 

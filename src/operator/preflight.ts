@@ -18,7 +18,8 @@ interface Served extends Schema {
   readonly 'x-kubernetes-group-version-kind'?: readonly { readonly kind: string }[];
 }
 
-const lookMs = 5_000;
+/** From one look to the next, of whoever waits for the cluster to be as it should. */
+export const lookMs = 5_000;
 
 /** Fields that the operator knows and the served schema lacks; none where it is not told. */
 export function missingFields(document: unknown): readonly string[] {

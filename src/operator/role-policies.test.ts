@@ -1,10 +1,8 @@
 // What users of one name and one IAM role, on two servers, hold on to of each other.
 import { expect, it } from 'vitest';
-import { aDatabase, aTarget, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
-import { roleModel } from '../../test/builders/role-model.ts';
-import { aWorld, type TestWorld } from '../../test/builders/world.ts';
+import { aDatabase, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
+import { addServer, aWorld, type TestWorld } from '../../test/builders/world.ts';
 import { reconcileUser } from '../reconcile/user.ts';
-import type { RoleServer } from '../resources/role/server.ts';
 
 const { signal } = new AbortController();
 const pass = (world: TestWorld, name: string) => reconcileUser(`payments/${name}`, world, signal);
@@ -21,13 +19,7 @@ const stagingUser = (name: string, creationTimestamp = '2026-01-02T00:00:00Z') =
 /** payments/checkout on production, payments/staged on staging: one name, one IAM role, and both work. */
 async function both(): Promise<TestWorld> {
   const world = aWorld();
-  const state = world.stateOf('orders');
-  const server: RoleServer = { ...world.open(aDatabase(), aTarget()) };
-  if (state === undefined) throw new Error('orders is not known');
-  const target = aTarget({ serverResourceID: 'db-STAGING', resourceIDs: ['db-STAGING'] });
-  world.known.set('staging', { ...state, target, server });
-  const roles = roleModel(() => {});
-  world.role = (of) => (of === server ? roles : world.roles).resource;
+  addServer(world, 'staging', 'db-STAGING');
   world.put(aDatabase(), staging(), aUser(), stagingUser('staged'));
   await pass(world, 'checkout');
   await pass(world, 'staged');

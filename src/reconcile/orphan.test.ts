@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { aDatabase, aTarget, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
-import { roleModel } from '../../test/builders/role-model.ts';
-import { aWorld, type TestWorld } from '../../test/builders/world.ts';
+import { aDatabase, aUser, dbARN, deleted, roleARN } from '../../test/builders/objects.ts';
+import { addServer, aWorld, type TestWorld } from '../../test/builders/world.ts';
 import type { Reason } from '../api/conditions.ts';
 import type { IamDatabaseUser } from '../api/objects.ts';
-import type { RoleServer } from '../resources/role/server.ts';
 import { reconcileDatabase } from './database.ts';
 import { Failure } from '../kernel/failure.ts';
 import { reconcileUser } from './user.ts';
@@ -65,13 +63,7 @@ async function leaveStopped(world: TestWorld): Promise<void> {
 
 /** Another user of that name and IAM role, on another server, that works and is then changed. */
 async function withTwin(world: TestWorld, spec: Partial<IamDatabaseUser['spec']>): Promise<void> {
-  const state = world.stateOf('orders');
-  const server: RoleServer = { ...world.open(aDatabase(), aTarget()) };
-  if (state === undefined) throw new Error('orders is not known');
-  const target = aTarget({ serverResourceID: 'db-OTHER', resourceIDs: ['db-OTHER'] });
-  world.known.set('other', { ...state, target, server });
-  const roles = roleModel(() => {});
-  world.role = (of) => (of === server ? roles : world.roles).resource;
+  addServer(world, 'other', 'db-OTHER');
   world.put(
     aDatabase({ metadata: { name: 'other' } }),
     aUser({ metadata: { name: 'twin' }, spec: { databaseRef: { name: 'other' } } }),

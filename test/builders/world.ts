@@ -33,7 +33,7 @@ import {
 } from '../../src/resources/trust-bundle/plan.ts';
 import type { ResolvedTarget } from '../../src/resources/target/target.ts';
 import { configMapModel, type ConfigMapModel } from './config-maps.ts';
-import { aNamespace, aTarget } from './objects.ts';
+import { aDatabase, aNamespace, aTarget } from './objects.ts';
 import { policyModel, type PolicyModel } from './policy-model.ts';
 import { roleModel, type RoleModel } from './role-model.ts';
 
@@ -433,4 +433,15 @@ function bundleResource(
       return undefined;
     },
   };
+}
+
+/** The IamDatabase of that name leads to a server of its own, with roles of its own. */
+export function addServer(world: TestWorld, database: string, serverResourceID: string): void {
+  const state = world.stateOf('orders');
+  if (state === undefined) throw new Error('orders is not known');
+  const server: RoleServer = { ...world.open(aDatabase(), aTarget()) };
+  const target = aTarget({ serverResourceID, resourceIDs: [serverResourceID] });
+  world.known.set(database, { ...state, target, server });
+  const roles = roleModel(() => {});
+  world.role = (of) => (of === server ? roles : world.roles).resource;
 }

@@ -124,25 +124,31 @@ export function sceneOf(stage: Stage): Scene {
     await kube.request({ method: 'PATCH', path: pathOf(manifest), body: { metadata }, expect: 200 });
     return asked;
   };
-  const untilCondition: Scene['untilCondition'] = async (
-    manifest,
-    type,
-    status,
-    reason,
-    withinMs = 20_000,
-  ) => {
+  /** Of the present generation, and noted as seen. */
+  const untilSo = async (
+    manifest: Named,
+    type: ConditionType,
+    wanted: {
+      readonly what: string;
+      readonly isSo: (condition: Condition) => boolean;
+      readonly withinMs?: number | undefined;
+    },
+  ): Promise<Condition> => {
+    const { what, isSo, withinMs = 20_000 } = wanted;
     const found = await until(
-      `${type}=${status} ${reason ?? ''} of ${manifest.metadata.name}`,
+      `${type} of ${manifest.metadata.name} to be ${what}`,
       async () => {
         const one = await conditionOf(manifest, type);
-        return one?.condition.status === status && (reason === undefined || one.condition.reason === reason)
-          ? one
-          : undefined;
+        return one !== undefined && isSo(one.condition) ? one : undefined;
       },
       { withinMs, seen: async () => (await read(manifest))?.status },
     );
     noteCondition(keyOf(manifest), found.condition, found.isDeleted);
     return found.condition;
+  };
+  const untilCondition: Scene['untilCondition'] = async (manifest, type, status, reason, withinMs) => {
+    const isSo = (one: Condition) => one.status === status && (reason === undefined || one.reason === reason);
+    return await untilSo(manifest, type, { what: `${status} ${reason ?? ''}`, isSo, withinMs });
   };
 
   return {
@@ -157,16 +163,8 @@ export function sceneOf(stage: Stage): Scene {
     condition: async (manifest, type) => (await conditionOf(manifest, type))?.condition,
     untilCondition,
     untilTold: async (manifest, type, message) => {
-      const found = await until(
-        `${type} of ${manifest.metadata.name} to tell ${message}`,
-        async () => {
-          const one = await conditionOf(manifest, type);
-          return one !== undefined && message.test(one.condition.message) ? one : undefined;
-        },
-        { seen: async () => (await read(manifest))?.status },
-      );
-      noteCondition(keyOf(manifest), found.condition, found.isDeleted);
-      return found.condition.message;
+      const isSo = (one: Condition) => message.test(one.message);
+      return (await untilSo(manifest, type, { what: `told as ${message}`, isSo })).message;
     },
     untilReady: async (manifest, withinMs) => {
       await untilCondition(manifest, 'Ready', 'True', undefined, withinMs);
